@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * ML_LIB: machine-learning advice for kernel subsystems.
+ *
+ * A client declares a proxy: a name, a schema of integer features and outputs,
+ * and a number of objects (files, devices, cgroups) that can have advice. It
+ * submits feature vectors and goes on; a user-space agent evaluates a model and
+ * sends decisions back, which become advice. At the moment of use the client
+ * reads the advice, or has none and uses its own default.
+ *
+ * Documentation/core-api/ml_lib.rst has a complete example.
+ */
+#ifndef _LINUX_ML_LIB_H
+#define _LINUX_ML_LIB_H
+
+#include <linux/jump_label.h>
+#include <linux/types.h>
+#include <uapi/linux/ml_lib.h>
+
+struct module;
+struct ml_proxy_core;
+
+/**
+ * struct ml_schema - typed description of what goes out and what comes back
+ * @features: the members of the feature structure
+ * @nr_features: how many, at most ML_LIB_MAX_FEATURES
+ * @feature_bytes: size of the feature structure, a multiple of 8, at most
+ *	ML_LIB_MAX_PAYLOAD
+ * @outputs: the outputs; all of type ML_LIB_S32
+ * @nr_outputs: how many, at most ML_LIB_MAX_OUTPUTS; their ranges together
+ *	must fit into ML_ADVICE_VALUE_BITS bits
+ */
+struct ml_schema {
+	const struct ml_lib_field *features;
+	u32 nr_features;
+	u32 feature_bytes;
+	const struct ml_lib_field *outputs;
+	u32 nr_outputs;
+};
+
+/* Bits of an advice word for the outputs, see lib/ml/advice.h */
+#define ML_ADVICE_VALUE_BITS	23
+
+/* For tables of struct ml_lib_field: a member of the feature structure... */
+#define ML_FEATURE(_struct, _member, _type, _unit, _scale, _min, _max)	\
+	{								\
+		.name = #_member, .unit = _unit, .type = _type,		\
+		.offset = offsetof(_struct, _member),			\
+		.scale = _scale, .min = _min, .max = _max,		\
+	}
+/* ... and the output number _index. */
+#define ML_OUTPUT(_index, _name, _unit, _scale, _min, _max)		\
+	{								\
+		.name = _name, .unit = _unit, .type = ML_LIB_S32,	\
+		.offset = _index, .scale = _scale,			\
+		.min = _min, .max = _max,				\
+	}
+
+/**
+ * struct ml_proxy - a client's stand-in for its model
+ * @name: "subsystem/purpose"
+ * @schema: what goes out and what comes back
+ * @nr_objects: how many objects can have advice at a time, 1 to 65536
+ * @rate: default of the budget: requests per second on each CPU
+ * @deadline_us: default of the deadline for a decision
+ * @ttl_ms: default of the life of advice
+ * @owner: module that holds this structure
+ * @active: (private) true while decisions are wanted and an agent runs
+ * @core: (private) the core's side
+ *
+ * Declare it statically, so that ml_proxy_active() is a branch that is patched
+ * in and out.
+ */
+struct ml_proxy {
+	const char *name;
+	const struct ml_schema *schema;
+	u32 nr_objects;
+	u32 rate;
+	u32 deadline_us;
+	u32 ttl_ms;
+	struct module *owner;
+	struct static_key_false active;
+	struct ml_proxy_core *core;
+};
+
+/**
+ * ml_proxy_active() - is it worth the while to collect features?
+ * @p: address of a static struct ml_proxy
+ *
+ * Context: Any.
+ * Return: false, at the cost of one static branch, unless an agent runs and
+ * the proxy's mode wants its decisions. May be out of date at once; all calls
+ * below are safe at any time.
+ */
+#define ml_proxy_active(p)	static_branch_unlikely(&(p)->active)
+
+int ml_proxy_register(struct ml_proxy *p);
+void ml_proxy_unregister(struct ml_proxy *p);
+u64 ml_submit(struct ml_proxy *p, u32 obj, u64 id, const void *features);
+bool ml_advice_read(struct ml_proxy *p, u32 obj, s32 *out);
+void ml_advice_reset(struct ml_proxy *p, u32 obj);
+bool ml_report(struct ml_proxy *p, u64 cookie, u64 id,
+	       const struct ml_lib_feedback *fb);
+bool ml_decide(struct ml_proxy *p, u32 obj, u64 id, const void *features,
+	       u32 timeout_us, s32 *out);
+s32 ml_proxy_cap(struct ml_proxy *p, u32 output);
+
+#endif /* _LINUX_ML_LIB_H */
