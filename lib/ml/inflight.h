@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * In-flight table: the requests of a queue that wait for a decision.
+ *
+ * Protected by the queue's lock. An entry names what it is for by indices and a
+ * generation, never by a pointer. Its cookie goes out with the request and has
+ * to come back unchanged:
+ *
+ *	63    48 47    32 31             0
+ *	+-------+--------+----------------+
+ *	| queue | index  |      seq       |	seq is never 0
+ *	+-------+--------+----------------+
+ *
+ * An entry is freed by the first decision that names its cookie, so a second
+ * one, or one for an entry that has been given away since, does not match. An
+ * entry whose deadline has passed can be given away.
+ */
+#ifndef _ML_INFLIGHT_H
+#define _ML_INFLIGHT_H
+
+#include <linux/types.h>
+
+/**
+ * struct ml_inflight_entry - a request that waits for a decision
+ * @cookie: zero if the entry is free
+ * @time_ns: when it was submitted
+ * @deadline_ns: when it is too late
+ * @obj: advice index
+ * @value: answer for a waiter, packed
+ * @gen: generation of the advice
+ * @slot: which of the session's proxies
+ * @wait: somebody waits for the answer (enum ml_inflight_wait)
+ */
+struct ml_inflight_entry {
+	u64 cookie;
+	u64 time_ns;
+	u64 deadline_ns;
+	u32 obj;
+	u32 value;
+	u16 gen;
+	u16 slot;
+	u8 wait;
+};
+
+/**
+ * enum ml_inflight_wait - is an entry synchronous?
+ * @ML_INFLIGHT_ASYNC: no: the decision becomes advice
+ * @ML_INFLIGHT_WAITING: yes, and its answer has not come
+ * @ML_INFLIGHT_ANSWERED: yes, and @value is the answer
+ * @ML_INFLIGHT_REFUSED: yes, and there will be no answer
+ */
+enum ml_inflight_wait {
+	ML_INFLIGHT_ASYNC,
+	ML_INFLIGHT_WAITING,
+	ML_INFLIGHT_ANSWERED,
+	ML_INFLIGHT_REFUSED,
+};
+
+/**
+ * struct ml_inflight - in-flight table
+ * @entry: the entries
+ * @mask: their number - 1
+ * @next: where to look for a free entry
+ * @seq: last sequence number given out
+ * @queue: index of the queue
+ */
+struct ml_inflight {
+	struct ml_inflight_entry *entry;
+	u32 mask;
+	u32 next;
+	u32 seq;
+	u16 queue;
+};
+
+/* How many entries ml_inflight_take() looks at. */
+#define ML_INFLIGHT_PROBES	8
+
+int ml_inflight_init(struct ml_inflight *t, u16 queue, u32 nr);
+void ml_inflight_destroy(struct ml_inflight *t);
+struct ml_inflight_entry *ml_inflight_take(struct ml_inflight *t, u64 now,
+					   s32 *evicted);
+struct ml_inflight_entry *ml_inflight_find(struct ml_inflight *t, u64 cookie);
+
+#endif /* _ML_INFLIGHT_H */
