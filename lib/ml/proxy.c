@@ -20,6 +20,9 @@
 DEFINE_MUTEX(ml_mutex);
 LIST_HEAD(ml_proxies);
 
+/* For what hot paths find, but cannot do. */
+struct workqueue_struct *ml_wq;
+
 static u16 last_id;
 
 /* Budgets are enforced in windows of this length. */
@@ -302,12 +305,15 @@ static void ml_expire(struct work_struct *work)
 	list_for_each_entry(core, &ml_proxies, list)
 		ml_advice_expire(core->advice, jiffies);
 	mutex_unlock(&ml_mutex);
-	queue_delayed_work(system_unbound_wq, &ml_expire_work, 600 * HZ);
+	queue_delayed_work(ml_wq, &ml_expire_work, 600 * HZ);
 }
 
 static int __init ml_proxy_init(void)
 {
-	queue_delayed_work(system_unbound_wq, &ml_expire_work, 600 * HZ);
+	ml_wq = alloc_workqueue("ml_lib", WQ_UNBOUND, 0);
+	if (!ml_wq)
+		return -ENOMEM;
+	queue_delayed_work(ml_wq, &ml_expire_work, 600 * HZ);
 	return register_pm_notifier(&ml_pm_nb);
 }
 subsys_initcall(ml_proxy_init);

@@ -70,6 +70,9 @@ struct ml_proxy_core {
 	s32 cap[ML_LIB_MAX_OUTPUTS];
 };
 
+struct workqueue_struct;
+
+extern struct workqueue_struct *ml_wq;
 extern struct mutex ml_mutex;
 extern struct list_head ml_proxies;
 

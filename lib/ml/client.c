@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What clients call. None of it takes a sleeping lock, and all of it is safe at
+ * any time between ml_proxy_register() and ml_proxy_unregister().
+ */
+
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <trace/events/ml_lib.h>
+
+#include "advice.h"
+#include "proxy.h"
+#include "schema.h"
+#include "session.h"
+
+static void fallback(struct ml_proxy_core *core, u32 obj,
+		     enum ml_lib_counter why)
+{
+	ml_count(core, why);
+	trace_ml_fallback(core, obj, why);
+}
+
+/**
+ * ml_submit() - ask for a decision and go on
+ * @p: the proxy
+ * @obj: index of the object that the advice is for, less than p->nr_objects
+ * @id: a random number that names the object in records
+ * @features: the feature structure, p->schema->feature_bytes long
+ *
+ * The decision, if it comes in time and is valid, becomes the object's advice.
+ *
+ * Context: Any but NMI. Takes a raw spinlock for the copy of the features.
+ * Return: a cookie for ml_report(), or 0 if the request was dropped: no agent,
+ * ring full, over budget, NMI. Every reason has its counter.
+ */
+u64 ml_submit(struct ml_proxy *p, u32 obj, u64 id, const void *features)
+{
+	struct ml_proxy_core *core = p->core;
+	struct ml_session *s;
+	u64 cookie = 0;
+
+	if (!core || WARN_ON_ONCE(obj >= core->advice->nr))
+		return 0;
+	if (in_nmi()) {
+		ml_count(core, ML_LIB_CNT_NMI);
+		return 0;
+	}
+	rcu_read_lock();
+	s = rcu_dereference(core->session);
+	if (s)
+		cookie = ml_queue_submit(ml_session_queue(s), core, obj, id,
+					 features, 0);
+	else
+		ml_count(core, ML_LIB_CNT_NO_AGENT);
+	rcu_read_unlock();
+	return cookie;
+}
+EXPORT_SYMBOL_GPL(ml_submit);
+
+/**
+ * ml_advice_read() - look an object's advice up
+ * @p: the proxy
+ * @obj: index of the object, less than p->nr_objects
+ * @out: set to the outputs, p->schema->nr_outputs of them
+ *
+ * Context: Any. Takes no lock.
+ * Return: true if there is valid advice; otherwise @out is untouched, the
+ * reason is counted, and the default algorithm has to decide.
+ */
+bool ml_advice_read(struct ml_proxy *p, u32 obj, s32 *out)
+{
+	struct ml_proxy_core *core = p->core;
+	enum ml_lib_counter why;
+	u32 value;
+
+	if (!core || WARN_ON_ONCE(obj >= core->advice->nr))
+		return false;
+	switch (ml_advice_get(core->advice, obj, jiffies, &value)) {
+	case 0:
+		ml_schema_unpack(p->schema, value, out);
+		ml_count(core, ML_LIB_CNT_APPLY);
+		return true;
+	case -ESTALE:
+		why = ML_LIB_CNT_STALE;
+		break;
+	default:
+		why = rcu_access_pointer(core->session) ?
+		      ML_LIB_CNT_NO_ADVICE : ML_LIB_CNT_NO_AGENT;
+	}
+	fallback(core, obj, why);
+	return false;
+}
+EXPORT_SYMBOL_GPL(ml_advice_read);
+
+/**
+ * ml_advice_reset() - give an index to another object
+ * @p: the proxy
+ * @obj: the index, less than p->nr_objects
+ *
+ * Drops the advice, and decisions that are still under way do not match.
+ *
+ * Context: Any. Takes no lock.
+ */
+void ml_advice_reset(struct ml_proxy *p, u32 obj)
+{
+	struct ml_proxy_core *core = p->core;
+
+	if (core && !WARN_ON_ONCE(obj >= core->advice->nr))
+		ml_advice_renew(core->advice, obj);
+}
+EXPORT_SYMBOL_GPL(ml_advice_reset);
+
+/**
+ * ml_report() - tell what a decision cost
+ * @p: the proxy
+ * @cookie: from ml_submit()
+ * @id: a random number that names the object in records
+ * @fb: the feedback
+ *
+ * Context: Any but NMI.
+ * Return: false if it was dropped and counted.
+ */
+bool ml_report(struct ml_proxy *p, u64 cookie, u64 id,
+	       const struct ml_lib_feedback *fb)
+{
+	struct ml_proxy_core *core = p->core;
+	struct ml_session *s;
+	bool sent = false;
+
+	if (!core)
+		return false;
+	if (in_nmi()) {
+		ml_count(core, ML_LIB_CNT_NMI);
+		return false;
+	}
+	rcu_read_lock();
+	s = rcu_dereference(core->session);
+	if (s)
+		sent = ml_queue_report(ml_session_queue(s), core, cookie, id,
+				       fb);
+	else
+		ml_count(core, ML_LIB_CNT_NO_AGENT);
+	rcu_read_unlock();
+	return sent;
+}
+EXPORT_SYMBOL_GPL(ml_report);
+
+/**
+ * ml_decide() - ask for a decision and wait for it
+ * @p: the proxy
+ * @obj: index of the object, less than p->nr_objects
+ * @id: a random number that names the object in records
+ * @features: the feature structure
+ * @timeout_us: how long to wait at most, rounded up to jiffies
+ * @out: set to the outputs if the model decided; otherwise untouched, so put
+ *	the default there first
+ *
+ * For callers that can afford it; never for I/O, reclaim or scheduling. Returns
+ * at once when the agent itself is the caller. The answer does not become
+ * advice.
+ *
+ * Context: Process. Sleeps.
+ * Return: true if the model decided.
+ */
+bool ml_decide(struct ml_proxy *p, u32 obj, u64 id, const void *features,
+	       u32 timeout_us, s32 *out)
+{
+	struct ml_proxy_core *core = p->core;
+	enum ml_inflight_wait wait = ML_INFLIGHT_REFUSED;
+	struct ml_session *s;
+	struct ml_queue *q;
+	u32 value = 0;
+	u64 cookie;
+
+	might_sleep();
+	if (!core || !timeout_us || WARN_ON_ONCE(obj >= core->advice->nr))
+		return false;
+	rcu_read_lock();
+	s = rcu_dereference(core->session);
+	if (s && (READ_ONCE(s->owner) == current->files ||
+		  !refcount_inc_not_zero(&s->ref)))
+		s = NULL;
+	rcu_read_unlock();
+	if (!s) {
+		fallback(core, obj, ML_LIB_CNT_NO_AGENT);
+		return false;
+	}
+
+	q = ml_session_queue(s);
+	cookie = ml_queue_submit(q, core, obj, id, features, timeout_us);
+	if (cookie) {
+		ml_queue_wait_begin(q);
+		wait_event_timeout(s->answer_wq,
+				   (wait = ml_queue_answer(q, cookie, &value)) !=
+				   ML_INFLIGHT_WAITING,
+				   usecs_to_jiffies(timeout_us) + 1);
+		ml_queue_wait_end(q, cookie);
+		if (wait == ML_INFLIGHT_ANSWERED) {
+			ml_schema_unpack(p->schema, value, out);
+			ml_count(core, ML_LIB_CNT_APPLY);
+		} else if (wait == ML_INFLIGHT_WAITING) {
+			fallback(core, obj, ML_LIB_CNT_DEADLINE);
+		}
+	}
+	ml_session_put(s);
+	return wait == ML_INFLIGHT_ANSWERED;
+}
+EXPORT_SYMBOL_GPL(ml_decide);
+
+/**
+ * ml_proxy_cap() - how far the operator lets an output go
+ * @p: the proxy
+ * @output: index of the output
+ *
+ * Context: Any.
+ * Return: a value in the output's range, or 0 if the operator has not raised
+ * the limit of the default algorithm.
+ */
+s32 ml_proxy_cap(struct ml_proxy *p, u32 output)
+{
+	struct ml_proxy_core *core = p->core;
+
+	return core && output < ML_LIB_MAX_OUTPUTS ?
+	       READ_ONCE(core->cap[output]) : 0;
+}
+EXPORT_SYMBOL_GPL(ml_proxy_cap);

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Queues: submitting requests, and draining decisions.
+ *
+ * Whatever the agent writes is taken for garbage: a slot is copied word by word
+ * before anything looks at it, the copy is validated, and all that a decision
+ * can do is to set one advice word to a value that the schema allows.
+ */
+
+#include <linux/errno.h>
+#include <linux/log2.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+#include <trace/events/ml_lib.h>
+
+#include "advice.h"
+#include "proxy.h"
+#include "queue.h"
+#include "schema.h"
+#include "session.h"
+
+/* Decisions that a submitter drains on its way. */
+#define DRAIN_SUBMIT	4
+/* Decisions that are drained with interrupts off at a time. */
+#define DRAIN_BATCH	32
+
+/**
+ * ml_queue_init() - set up the kernel's side of a queue
+ * @q: the queue
+ * @s: its session
+ * @index: its number
+ * @ro: pages that the kernel writes, zeroed
+ * @rw: pages that the agent writes
+ * @nr_slots: slots of each ring, a power of two
+ * @slot_size: bytes of a request slot
+ *
+ * Context: May sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int ml_queue_init(struct ml_queue *q, struct ml_session *s, u16 index,
+		  void *ro, void *rw, u32 nr_slots, u32 slot_size)
+{
+	raw_spin_lock_init(&q->lock);
+	q->session = s;
+	q->ro = ro;
+	q->rw = rw;
+	q->req = (struct ml_ring_prod){
+		.slots = q->ro->req,
+		.cons = &q->rw->req_cons,
+		.mask = nr_slots - 1,
+		.slot_size = slot_size,
+	};
+	q->dec = (struct ml_ring_cons){
+		.slots = q->rw->dec,
+		.cons = &q->ro->dec_cons,
+		.mask = nr_slots - 1,
+		.slot_size = sizeof(struct ml_lib_decision),
+	};
+	return ml_inflight_init(&q->inflight, index, nr_slots);
+}
+
+/**
+ * ml_queue_destroy() - free what ml_queue_init() made
+ * @q: the queue
+ */
+void ml_queue_destroy(struct ml_queue *q)
+{
+	ml_inflight_destroy(&q->inflight);
+}
+
+/* The agent writes while we read: every word is loaded exactly once. */
+static void copy_decision(struct ml_lib_decision *d, const void *slot)
+{
+	const u64 *from = slot;
+	u64 *to = (u64 *)d;
+
+	BUILD_BUG_ON(sizeof(*d) % sizeof(u64));
+	for (int i = 0; i < sizeof(*d) / sizeof(u64); i++)
+		to[i] = READ_ONCE(from[i]);
+}
+
+/* Why a decision cannot be used, or ML_LIB_CNT_DECIDE with the outputs packed. */
+static enum ml_lib_counter judge(const struct ml_proxy_core *core,
+				 const struct ml_inflight_entry *e,
+				 const struct ml_lib_decision *d, u64 now,
+				 u32 *value)
+{
+	if (now > e->deadline_ns)
+		return ML_LIB_CNT_DEADLINE;
+	if (d->flags & ~ML_LIB_DECISION_ALL)
+		return ML_LIB_CNT_RANGE;
+	if (d->flags & ML_LIB_DECISION_DECLINED)
+		return ML_LIB_CNT_DECLINED;
+	if (!ml_schema_pack(core->proxy->schema, d->out, value))
+		return ML_LIB_CNT_RANGE;
+	return ML_LIB_CNT_DECIDE;
+}
+
+static void decide(struct ml_queue *q, const struct ml_lib_decision *d, u64 now)
+{
+	struct ml_inflight_entry *e = ml_inflight_find(&q->inflight, d->cookie);
+	struct ml_proxy_core *core;
+	enum ml_lib_counter verdict;
+	bool apply;
+	u32 value = 0;
+
+	if (!e || e->wait > ML_INFLIGHT_WAITING) {
+		q->unmatched++;
+		return;
+	}
+	core = q->session->attached[e->slot];
+	verdict = judge(core, e, d, now, &value);
+	ml_count(core, verdict);
+	trace_ml_decide(core, e->obj, d, verdict, now - e->time_ns);
+	apply = verdict == ML_LIB_CNT_DECIDE;
+	if (apply) {
+		u64 ns = max_t(u64, now - e->time_ns, 1);
+
+		this_cpu_inc(core->cpu->latency[min(ilog2(ns),
+						    ML_LIB_NR_BUCKETS - 1)]);
+		apply = ml_mode_applies(core, d->flags, d->cookie);
+		if (!apply)
+			ml_count(core, ML_LIB_CNT_SHADOW);
+	}
+
+	if (e->wait == ML_INFLIGHT_WAITING) {
+		e->value = value;
+		e->wait = apply ? ML_INFLIGHT_ANSWERED : ML_INFLIGHT_REFUSED;
+		ml_session_wake(q->session);
+		return;		/* the waiter frees the entry */
+	}
+	e->cookie = 0;
+	if (apply && !ml_advice_set(core->advice, e->obj, e->gen, value, jiffies,
+				    msecs_to_jiffies(READ_ONCE(core->ttl_ms))))
+		ml_count(core, ML_LIB_CNT_UNMATCHED);
+}
+
+/* Take up to @max decisions from the ring. Returns how many there were. */
+static u32 drain(struct ml_queue *q, u32 max, u64 now)
+{
+	struct ml_lib_decision d;
+	const void *slot;
+	u32 n;
+
+	lockdep_assert_held(&q->lock);
+	for (n = 0; n < max; n++) {
+		slot = ml_ring_cons_peek(&q->dec, n);
+		if (!slot)
+			break;
+		copy_decision(&d, slot);
+		decide(q, &d, now);
+	}
+	if (n)
+		ml_ring_cons_release(&q->dec, n);
+	return n;
+}
+
+/* Publish a slot and wake the agent if it asked for that. */
+static void publish(struct ml_queue *q, void *slot)
+{
+	u32 token;
+
+	ml_ring_prod_publish(&q->req, slot);
+	smp_mb();							/* (C) */
+	token = READ_ONCE(q->rw->need_wakeup);
+	if ((token & 1) && token != q->woken) {
+		q->woken = token;
+		ml_session_wake(q->session);
+	}
+}
+
+/* Get a slot and fill all of its header but the cookie. */
+static struct ml_lib_request *reserve(struct ml_queue *q,
+				      struct ml_proxy_core *core, u8 type,
+				      u32 bytes, u64 id, u64 now)
+{
+	struct ml_lib_request *r;
+	enum ml_lib_counter why;
+	void *slot;
+	int err;
+
+	if (READ_ONCE(q->session->state) != ML_LIB_SESSION_RUNNING) {
+		why = ML_LIB_CNT_NO_AGENT;
+		goto drop;
+	}
+	if (!ml_proxy_charge(core)) {
+		why = ML_LIB_CNT_BUDGET;
+		goto drop;
+	}
+	err = ml_ring_prod_next(&q->req, &slot);
+	if (err) {
+		why = ML_LIB_CNT_RING_FULL;
+		if (err == -EPROTO) {
+			why = ML_LIB_CNT_BROKEN;
+			ml_session_break(q->session);
+		}
+		goto drop;
+	}
+	r = slot;
+	r->proxy = core->id;
+	r->type = type;
+	r->words = bytes / 8;
+	r->time_ns = now;
+	r->object = id;
+	return r;
+drop:
+	ml_count(core, why);
+	trace_ml_drop(core, why);
+	return NULL;
+}
+
+/**
+ * ml_queue_submit() - send a request
+ * @q: the queue
+ * @core: a proxy of the queue's session
+ * @obj: advice index, checked
+ * @id: random number for the object
+ * @features: as the schema says
+ * @timeout_us: zero, or how long the caller is going to wait
+ *
+ * Context: Any but NMI. RCU read lock held, or a reference to the session.
+ * Return: the request's cookie, or 0 if it was dropped and counted.
+ */
+u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
+		    u64 id, const void *features, u32 timeout_us)
+{
+	u32 bytes = core->proxy->schema->feature_bytes;
+	u64 now = ktime_get_mono_fast_ns();
+	struct ml_inflight_entry *e;
+	struct ml_lib_request *r;
+	unsigned long flags;
+	u64 cookie = 0;
+	s32 evicted;
+
+	raw_spin_lock_irqsave(&q->lock, flags);
+	drain(q, DRAIN_SUBMIT, now);
+	r = reserve(q, core, ML_LIB_RECORD_REQUEST, bytes, id, now);
+	if (!r)
+		goto out;
+	e = ml_inflight_take(&q->inflight, now, &evicted);
+	if (evicted >= 0)
+		ml_count(q->session->attached[evicted], ML_LIB_CNT_DEADLINE);
+	if (!e) {
+		ml_count(core, ML_LIB_CNT_INFLIGHT_FULL);
+		trace_ml_drop(core, ML_LIB_CNT_INFLIGHT_FULL);
+		goto out;	/* an unpublished slot is simply used again */
+	}
+	cookie = e->cookie;
+	e->time_ns = now;
+	e->deadline_ns = now + NSEC_PER_USEC *
+			 (timeout_us ?: READ_ONCE(core->deadline_us));
+	e->obj = obj;
+	e->gen = ml_advice_gen(core->advice, obj);
+	e->slot = core->slot;
+	e->wait = timeout_us ? ML_INFLIGHT_WAITING : ML_INFLIGHT_ASYNC;
+	r->cookie = cookie;
+	memcpy(r->payload, features, bytes);
+	publish(q, r);
+	ml_count(core, ML_LIB_CNT_SUBMIT);
+	trace_ml_submit(core, obj, cookie);
+out:
+	raw_spin_unlock_irqrestore(&q->lock, flags);
+	return cookie;
+}
+
+/**
+ * ml_queue_report() - send a feedback record
+ * @q: the queue
+ * @core: a proxy of the queue's session
+ * @cookie: the request it belongs to
+ * @id: random number for the object
+ * @fb: the feedback
+ *
+ * Context: Any but NMI. RCU read lock held.
+ * Return: false if it was dropped and counted.
+ */
+bool ml_queue_report(struct ml_queue *q, struct ml_proxy_core *core, u64 cookie,
+		     u64 id, const struct ml_lib_feedback *fb)
+{
+	u64 now = ktime_get_mono_fast_ns();
+	struct ml_lib_request *r;
+	unsigned long flags;
+
+	BUILD_BUG_ON(sizeof(*fb) % 8);
+	raw_spin_lock_irqsave(&q->lock, flags);
+	r = reserve(q, core, ML_LIB_RECORD_FEEDBACK, sizeof(*fb), id, now);
+	if (r) {
+		r->cookie = cookie;
+		memcpy(r->payload, fb, sizeof(*fb));
+		publish(q, r);
+		ml_count(core, ML_LIB_CNT_FEEDBACK);
+	}
+	raw_spin_unlock_irqrestore(&q->lock, flags);
+	return r;
+}
+
+/**
+ * ml_queue_kick() - drain on behalf of the agent
+ * @q: the queue
+ *
+ * Bounded by the size of the ring, at the expense of the caller.
+ *
+ * Context: Process. May sleep.
+ * Return: the number of decisions taken.
+ */
+u32 ml_queue_kick(struct ml_queue *q)
+{
+	u32 n, sum = 0;
+
+	do {
+		raw_spin_lock_irq(&q->lock);
+		n = drain(q, DRAIN_BATCH, ktime_get_mono_fast_ns());
+		raw_spin_unlock_irq(&q->lock);
+		sum += n;
+		cond_resched();
+	} while (n == DRAIN_BATCH && sum <= q->dec.mask);
+	return sum;
+}
+
+/**
+ * ml_queue_purge() - forget requests
+ * @q: the queue
+ * @slot: those of this proxy slot, or -1 for all
+ *
+ * Context: Process, with no submitter left for these proxies.
+ */
+void ml_queue_purge(struct ml_queue *q, int slot)
+{
+	raw_spin_lock_irq(&q->lock);
+	for (u32 i = 0; i <= q->inflight.mask; i++) {
+		struct ml_inflight_entry *e = &q->inflight.entry[i];
+
+		if (slot >= 0 && e->slot != slot)
+			continue;
+		if (e->wait == ML_INFLIGHT_WAITING)
+			e->wait = ML_INFLIGHT_REFUSED;
+		else if (e->wait == ML_INFLIGHT_ASYNC)
+			e->cookie = 0;
+	}
+	raw_spin_unlock_irq(&q->lock);
+}
+
+/**
+ * ml_queue_ready() - is there something for the agent?
+ * @q: the queue
+ *
+ * Context: Any. May be wrong while the agent moves on, which is its own affair.
+ */
+bool ml_queue_ready(struct ml_queue *q)
+{
+	return READ_ONCE(q->req.pos) != READ_ONCE(q->rw->req_cons);
+}
+
+/**
+ * ml_queue_wait_begin() - ask the agent to kick as soon as it has decided
+ * @q: the queue
+ *
+ * Context: Any. The caller drains before it sleeps.
+ */
+void ml_queue_wait_begin(struct ml_queue *q)
+{
+	raw_spin_lock_irq(&q->lock);
+	q->waiters++;
+	WRITE_ONCE(q->ro->need_kick, 1);
+	raw_spin_unlock_irq(&q->lock);
+	smp_mb();							/* (C) */
+}
+
+/**
+ * ml_queue_wait_end() - stop waiting and forget the request
+ * @q: the queue
+ * @cookie: the request
+ *
+ * Context: Any.
+ */
+void ml_queue_wait_end(struct ml_queue *q, u64 cookie)
+{
+	struct ml_inflight_entry *e;
+
+	raw_spin_lock_irq(&q->lock);
+	e = ml_inflight_find(&q->inflight, cookie);
+	if (e) {
+		e->cookie = 0;
+		e->wait = ML_INFLIGHT_ASYNC;
+	}
+	if (!--q->waiters)
+		WRITE_ONCE(q->ro->need_kick, 0);
+	raw_spin_unlock_irq(&q->lock);
+}
+
+/**
+ * ml_queue_answer() - drain and look for an answer
+ * @q: the queue
+ * @cookie: the request
+ * @value: set to the packed outputs if there is one
+ *
+ * Context: Any.
+ * Return: ML_INFLIGHT_WAITING, _ANSWERED or _REFUSED.
+ */
+enum ml_inflight_wait ml_queue_answer(struct ml_queue *q, u64 cookie,
+				      u32 *value)
+{
+	enum ml_inflight_wait wait = ML_INFLIGHT_REFUSED;
+	struct ml_inflight_entry *e;
+
+	raw_spin_lock_irq(&q->lock);
+	drain(q, DRAIN_BATCH, ktime_get_mono_fast_ns());
+	e = ml_inflight_find(&q->inflight, cookie);
+	if (e) {
+		wait = e->wait;
+		*value = e->value;
+	}
+	raw_spin_unlock_irq(&q->lock);
+	return wait;
+}
