@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0
+# Everything is a script in scripts/; this is the list of them.
+
+help: ## list what can be made (the default)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 28
+
+setup: ## install what is needed and unpack the kernels
+	@scripts/setup
+tree: ## lay this project over both kernels in build/linux
+	@scripts/tree 6.12
+	@scripts/tree newest
+patches: ## regenerate patches/ from the tree and hooks/6.12
+	@scripts/make-patches
+check-patches: ## check the series as a reviewer would
+	@scripts/check-patches
+check-patches-full: ## the same, with clang, i386 and arm64
+	@scripts/check-patches --full
+apply: ## put the series on a branch of KDIR=~/linux [BRANCH=ml_lib]
+	@scripts/apply "$(KDIR)" $(BRANCH)
+kernel: ## build a kernel [FLAVOUR=release]
+	@scripts/kernel $(or $(FLAVOUR),release)
+tools: ## build the agent, its library and mlctl
+	@$(MAKE) -C tools/ml
+test: ## run all tests
+	@scripts/test
+demo: ## show a model in charge of readahead
+	@scripts/demo
+record: ## record a data set to train on
+	@scripts/record
+clean: ## remove what was built, keep the kernel sources
+	@rm -rf build/kernel build/check build/log build/patches-*
+	@if [ -f tools/ml/Makefile ]; then $(MAKE) -s -C tools/ml clean; fi
+
+.PHONY: help setup tree patches check-patches check-patches-full apply kernel \
+	tools test demo record clean

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The policy of --explore: each decision is drawn from a set, all values with
+ * the same probability, whatever the features are. What was drawn, with what
+ * probability and what it cost is the data from which a model can be learned
+ * without bias.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "model.h"
+
+#define MAX_SET	256
+
+struct explore {
+	uint64_t state;
+	unsigned int nr;
+	float value[MAX_SET];
+};
+
+/* xorshift64*: small, and the same sequence everywhere for a seed */
+static uint32_t draw(struct explore *e)
+{
+	e->state ^= e->state >> 12;
+	e->state ^= e->state << 25;
+	e->state ^= e->state >> 27;
+	return (e->state * 0x2545f4914f6cdd1dULL) >> 32;
+}
+
+static int explore_load(struct model *model)
+{
+	const struct mlagent_schema *s = model->schema;
+	const struct ml_lib_field *f = &s->field[s->nr_features];
+	const char *p = model->spec;
+	struct explore *e;
+
+	if (s->nr_outputs != 1) {
+		warn("--explore %s: the proxy has %u outputs; only one can be explored",
+		     s->name, s->nr_outputs);
+		return -1;
+	}
+	e = calloc(1, sizeof(*e));
+	if (!e) {
+		warn("out of memory");
+		return -1;
+	}
+	model->priv = e;
+	/* Seeds 0, 1, 2... must give different states, and none of them zero. */
+	e->state = (model->seed + 1) * 0x9e3779b97f4a7c15ULL ?: 1;
+
+	do {
+		char *end;
+		double v = strtod(p, &end);
+		double raw = v * f->scale;
+
+		if (end == p || (*end && *end != ',') || !isfinite(v) ||
+		    raw < f->min || raw > f->max || fabs(raw) > 1 << 24) {
+			warn("--explore %s=%s: '%s' is not a list of values from %g to %g %s (see 'mlctl schema %s')",
+			     s->name, model->spec, p, (double)f->min / f->scale,
+			     (double)f->max / f->scale, f->unit, s->name);
+			return -1;
+		}
+		if (e->nr == MAX_SET) {
+			warn("--explore %s: more than %d values", s->name, MAX_SET);
+			return -1;
+		}
+		e->value[e->nr++] = v;
+		p = *end ? end + 1 : NULL;
+	} while (p);
+
+	model->probability = 1.0f / e->nr;
+	return 0;
+}
+
+static int explore_forward(struct model *model, unsigned int nr)
+{
+	struct explore *e = model->priv;
+
+	for (unsigned int i = 0; i < nr; i++)
+		model->out[i] = e->value[(uint64_t)draw(e) * e->nr >> 32];
+	return 0;
+}
+
+static void explore_unload(struct model *model)
+{
+	free(model->priv);
+}
+
+const struct backend backend_explore = {
+	.name		= "explore",
+	.decision_flags	= ML_LIB_DECISION_EXPLORE,
+	.load		= explore_load,
+	.forward	= explore_forward,
+	.unload		= explore_unload,
+};

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A pass takes what all queues hold, sorted into one batch per model; then each
+ * model decides its batch in one forward. While passes find work there is no
+ * syscall: events are looked at in memory and the clock is read by the vDSO.
+ * After spin_ns without work the agent sleeps.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "record.h"
+#include "run.h"
+
+#define TICK_NS		10000000ULL	/* between looks at events */
+#define FLUSH_NS	1000000000ULL	/* between flushes of the recording */
+
+static inline void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+static void kick(void *ctx, uint32_t queue)
+{
+	struct run *run = ctx;
+
+	/* If it fails the session is over, which the next tick finds out. */
+	run->loop->ops->kick(run->loop, queue);
+	run->kicks++;
+}
+
+static struct model *find(struct run *run, uint32_t proxy)
+{
+	for (unsigned int i = 0; i < run->nr_models; i++)
+		if (run->model[i].schema->id == proxy)
+			return &run->model[i];
+	return NULL;
+}
+
+static void take(struct run *run, uint32_t queue,
+		 const struct ml_lib_request *req)
+{
+	struct model *model = find(run, req->proxy);
+	size_t len = req->words * 8U;
+
+	if (model && req->type == ML_LIB_RECORD_REQUEST &&
+	    len >= model->schema->feature_bytes) {
+		model_add(model, queue, req);
+		if (model->nr == model->max)
+			model_decide(model, run->agent, kick, run);
+	} else if (model && req->type == ML_LIB_RECORD_FEEDBACK &&
+		   len >= sizeof(struct ml_lib_feedback)) {
+		model->feedbacks++;
+		if (model->record)
+			record_feedback(model->record, req);
+	} else {
+		run->foreign++;
+	}
+}
+
+/* Return: whether there was work. */
+static bool pass(struct run *run)
+{
+	uint32_t nr_queues = mlagent_nr_queues(run->agent);
+	uint32_t nr_slots = mlagent_nr_slots(run->agent);
+	bool work = false;
+
+	for (uint32_t q = 0; q < nr_queues; q++) {
+		const struct ml_lib_request *req;
+		uint32_t nr = 0;
+
+		while (nr < nr_slots && (req = mlagent_peek(run->agent, q, nr))) {
+			take(run, q, req);
+			nr++;
+		}
+		if (nr) {
+			mlagent_release(run->agent, q, nr);
+			work = true;
+		}
+	}
+	for (unsigned int i = 0; i < run->nr_models; i++)
+		if (run->model[i].nr)
+			model_decide(&run->model[i], run->agent, kick, run);
+	return work;
+}
+
+static void kick_where_due(struct run *run, uint64_t now)
+{
+	for (uint32_t q = 0; q < mlagent_nr_queues(run->agent); q++)
+		if (mlagent_kick_due(run->agent, q, now))
+			kick(run, q);
+}
+
+static int sleep_until_event(struct run *run)
+{
+	int events = 0;
+
+	/* Nobody will look at these before the next request. */
+	for (uint32_t q = 0; q < mlagent_nr_queues(run->agent); q++)
+		if (mlagent_pending(run->agent, q))
+			kick(run, q);
+
+	if (mlagent_sleep_begin(run->agent)) {
+		events = run->loop->ops->wait(run->loop, run->recording ?
+					      (int)(FLUSH_NS / 1000000) : -1);
+		run->sleeps++;
+	}
+	mlagent_sleep_end(run->agent);
+	return events;
+}
+
+static void flush(struct run *run)
+{
+	for (unsigned int i = 0; i < run->nr_models; i++)
+		if (run->model[i].record)
+			record_flush(run->model[i].record);
+}
+
+/* Return: 1 to end, 0 to go on, -1 if the session is over. */
+static int judge(struct run *run, int events)
+{
+	int state = mlagent_state(run->agent);
+
+	if (events < 0) {
+		warn("waiting failed: %s", strerror(-events));
+		return -1;
+	}
+	if (events & LOOP_SIGNAL)
+		return 1;
+	if (state == -EPROTO)
+		warn("the kernel declared the session broken (an index in the rings was impossible); every proxy fell back to its default: restart the agent, and report this");
+	else if (state == -ESTALE)
+		warn("the session was restarted by another process: restart the agent");
+	else if (state)
+		warn("the session was stopped: restart the agent");
+	else if (events & LOOP_HANGUP)
+		warn("the device hung up: restart the agent");
+	return state || events & LOOP_HANGUP ? -1 : 0;
+}
+
+int run(struct run *run)
+{
+	uint64_t busy = now_ns(), tick = busy, flushed = busy;
+	int verdict = 0;
+
+	while (!verdict) {
+		bool work = pass(run);
+		uint64_t now = now_ns();
+
+		kick_where_due(run, now);
+		if (work) {
+			busy = now;
+		} else if (now - busy >= run->spin_ns) {
+			verdict = judge(run, sleep_until_event(run));
+			busy = tick = now = now_ns();
+		} else {
+			cpu_relax();
+		}
+		if (now - tick >= TICK_NS) {
+			verdict = judge(run, run->loop->ops->wait(run->loop, 0));
+			tick = now;
+		}
+		if (run->recording && now - flushed >= FLUSH_NS) {
+			flush(run);
+			flushed = now;
+		}
+	}
+	return verdict < 0 ? -1 : 0;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _MLCTL_H
+#define _MLCTL_H
+
+#include <stdbool.h>
+
+#include "mlagent.h"
+
+/* Return: 0, or a negative errno with mlagent_error() set. */
+int show_list(struct mlagent *agent);
+int show_schema(struct mlagent *agent, const char *name, bool json);
+int show_stats(struct mlagent *agent, const char *name);
+int watch_stats(struct mlagent *agent, const char *name, uint32_t sec);
+
+/* Return: whether @arg is a number in the range. */
+bool parse_u32(const char *arg, uint32_t min, uint32_t max, uint32_t *value);
+
+#endif /* _MLCTL_H */

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+/*
+ * Queues: the agent's half of the rings, and the two wake-up protocols.
+ *
+ * Sleeping. An odd need_wakeup asks the kernel for one wake-up; each sleep uses
+ * a new odd number, so the kernel can tell a new request to be woken from one
+ * that it has already answered. The barrier between that store and the last
+ * look at the rings is (C) of ring.h: either the kernel sees the number, or
+ * the agent sees the record.
+ *
+ * Kicking. Decisions are fetched for free whenever the kernel submits to the
+ * same queue. KICK is for the other times: a thread sleeps for the decision
+ * (need_kick, the same barrier with the roles exchanged), or nothing has been
+ * submitted for a while.
+ */
+#include <string.h>
+
+#include "internal.h"
+
+void mlagent_queue_init(struct mlagent_queue *q, const void *ro, void *rw,
+			u32 nr_slots, u32 slot_size)
+{
+	memset(q, 0, sizeof(*q));
+	q->ro = ro;
+	q->rw = rw;
+	q->req = (struct ml_ring_cons) {
+		.slots = q->ro->req,
+		.cons = &q->rw->req_cons,
+		.mask = nr_slots - 1,
+		.slot_size = slot_size,
+	};
+	q->dec = (struct ml_ring_prod) {
+		.slots = q->rw->dec,
+		.cons = &q->ro->dec_cons,
+		.mask = nr_slots - 1,
+		.slot_size = sizeof(struct ml_lib_decision),
+	};
+}
+
+uint32_t mlagent_nr_queues(const struct mlagent *agent)
+{
+	return agent->nr_queues;
+}
+
+uint32_t mlagent_nr_slots(const struct mlagent *agent)
+{
+	return agent->setup.nr_slots;
+}
+
+const struct ml_lib_request *mlagent_peek(const struct mlagent *agent,
+					  uint32_t queue, uint32_t ahead)
+{
+	return ml_ring_cons_peek(&agent->queue[queue].req, ahead);
+}
+
+void mlagent_release(struct mlagent *agent, uint32_t queue, uint32_t nr)
+{
+	ml_ring_cons_release(&agent->queue[queue].req, nr);
+}
+
+int mlagent_decide(struct mlagent *agent, uint32_t queue, uint64_t cookie,
+		   uint32_t flags, const int32_t *out, uint32_t nr)
+{
+	struct mlagent_queue *q = &agent->queue[queue];
+	struct ml_lib_decision *dec;
+	void *slot;
+	int err;
+
+	err = ml_ring_prod_next(&q->dec, &slot);
+	if (err)
+		return err;
+
+	dec = slot;
+	dec->flags = flags;
+	dec->cookie = cookie;
+	for (u32 i = 0; i < ML_LIB_MAX_OUTPUTS; i++)
+		dec->out[i] = i < nr ? out[i] : 0;
+	ml_ring_prod_publish(&q->dec, slot);
+	return 0;
+}
+
+uint32_t mlagent_pending(const struct mlagent *agent, uint32_t queue)
+{
+	const struct mlagent_queue *q = &agent->queue[queue];
+
+	return q->dec.pos - READ_ONCE(q->ro->dec_cons);
+}
+
+bool mlagent_kick_due(struct mlagent *agent, uint32_t queue, uint64_t now_ns)
+{
+	struct mlagent_queue *q = &agent->queue[queue];
+	u32 cons = READ_ONCE(q->ro->dec_cons);
+
+	if (cons == q->dec.pos) {
+		q->seen_ns = 0;
+		return false;
+	}
+
+	smp_mb();							/* (C) */
+	if (READ_ONCE(q->ro->need_kick)) {
+		q->seen_ns = 0;
+		return true;
+	}
+
+	if (!q->seen_ns || cons != q->seen) {
+		q->seen = cons;
+		q->seen_ns = now_ns;
+		return false;
+	}
+	if (now_ns - q->seen_ns < MLAGENT_KICK_NS)
+		return false;
+	q->seen_ns = 0;
+	return true;
+}
+
+bool mlagent_sleep_begin(struct mlagent *agent)
+{
+	u32 i;
+
+	for (i = 0; i < agent->nr_queues; i++) {
+		struct mlagent_queue *q = &agent->queue[i];
+
+		q->sleep |= 1;
+		WRITE_ONCE(q->rw->need_wakeup, q->sleep);
+	}
+
+	smp_mb();							/* (C) */
+
+	for (i = 0; i < agent->nr_queues; i++)
+		if (mlagent_peek(agent, i, 0))
+			return false;
+	return true;
+}
+
+void mlagent_sleep_end(struct mlagent *agent)
+{
+	for (u32 i = 0; i < agent->nr_queues; i++) {
+		struct mlagent_queue *q = &agent->queue[i];
+
+		q->sleep++;
+		WRITE_ONCE(q->rw->need_wakeup, q->sleep);
+	}
+}
+
+int mlagent_state(const struct mlagent *agent)
+{
+	const struct ml_lib_queue_ro *ro = agent->queue[0].ro;
+
+	switch (READ_ONCE(ro->state)) {
+	case ML_LIB_SESSION_RUNNING:
+		return READ_ONCE(ro->epoch) == agent->epoch ? 0 : -ESTALE;
+	case ML_LIB_SESSION_BROKEN:
+		return -EPROTO;
+	default:
+		return -ESHUTDOWN;
+	}
+}
