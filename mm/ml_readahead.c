@@ -1,0 +1,651 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Readahead windows by advice: the proxy mm/readahead.
+ *
+ * read_ahead_kb is one number for all files of a device. The best window
+ * depends on how a file is read, on the device, and on how much memory is left
+ * for what was read ahead. A model sees these together; this file tells it how
+ * each file is read, and lets it say how many pages a window may have.
+ *
+ *   sync miss, mark or fault          mm/readahead.c, mm/filemap.c
+ *       |
+ *   ml_ra_window() --> note the event; at the end of an episode report its
+ *       |              cost, submit its features
+ *       +----------->  read the advice: limit of the window, for this event
+ *
+ * Nothing is written to struct file_ra_state: advice replaces the limit at the
+ * moment of use, and a window that is larger shrinks at its next mark. So there
+ * is nothing to undo when the model goes away. A file whose reader has said
+ * what it wants (FMODE_RANDOM, VM_RAND_READ, VM_SEQ_READ), huge pages,
+ * executable mappings and files without readahead are left alone. The window
+ * never exceeds the file's own ra_pages, except as far as the operator raised
+ * the cap of the proxy, and is never less than the request itself would have
+ * got by default.
+ *
+ * State is kept in a set-associative table with the address of file->f_ra as
+ * key, an opaque number that is never dereferenced; struct file does not grow.
+ * A slot of the table is the index of the advice. Closed files are not
+ * announced: an entry can go when it has been idle for a second, the one that
+ * has been idle longest first. A new file at an old address finds nothing,
+ * because file_ra_state_init() forgets the key. That call does nothing while
+ * the proxy is inactive, so an entry is also worth nothing when it has been
+ * idle for longer than ENTRY_LIFE; and the core drops all advice whenever a
+ * proxy is turned on or off or loses its agent. What a new file could inherit
+ * is part of one episode's statistics.
+ *
+ * Locks: a spinlock, shared by some sets, protects entries. Everything runs in
+ * process context; nothing is done under the lock but arithmetic and ml_*()
+ * calls (raw spinlock of a queue). An event that finds the lock taken is not
+ * counted, and looks its advice up without the lock: keys are published with
+ * release semantics after the slot's advice was reset. At worst one window is
+ * sized by advice for another file. The table is allocated by a work item on
+ * the first event and lives forever.
+ */
+
+#include <linux/backing-dev.h>
+#include <linux/bitops.h>
+#include <linux/build_bug.h>
+#include <linux/hash.h>
+#include <linux/init.h>
+#include <linux/jiffies.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/timekeeping.h>
+#include <linux/workqueue.h>
+
+#include "ml_readahead.h"
+
+#define WAYS		4
+#define SETS		1024
+#define SLOTS		(SETS * WAYS)
+#define LOCKS		64
+#define DEVS		32
+
+/* Largest window that can be advised: 16 MiB of 4 KiB pages. */
+#define MAX_WINDOW	4096
+
+/*
+ * An episode ends after LONG events, or SLOW jiffies if there are at least
+ * SHORT events; the first of a file after FIRST events. On a fast device it
+ * lasts FAST jiffies at least, to keep the overhead down.
+ */
+#define LONG		32
+#define FIRST		8
+#define SHORT		4
+#define SLOW		msecs_to_jiffies(100)
+#define FAST		msecs_to_jiffies(20)
+#define MOST		4096
+
+/* A reader that pauses for so long begins anew: its time is no cost of ours. */
+#define PAUSE		HZ
+#define ENTRY_LIFE	(3 * HZ)
+
+/* Jumps up to so many pages are near. */
+#define NEAR		64
+
+/* Fractions are in units of 1/256, logarithms in units of 1/16. */
+#define SHARE		256
+#define LOG		16
+#define LOG_MAX		(64 * LOG)
+
+/*
+ * Features of an episode. LOG2(x) is ml_ra_log2(x), SHARE(x) is the number of
+ * events with property x, per event.
+ */
+struct ml_ra_features {
+	u16 events;		/* LOG2(events) */
+	u16 miss;		/* SHARE(read() missed the page cache) */
+	u16 mapped;		/* SHARE(came through a mapping) */
+	u16 sequential;		/* SHARE(went on where the last one ended) */
+	u16 backward;		/* SHARE(jump to a lower index) */
+	u16 near;		/* SHARE(jump of up to NEAR pages) */
+	u16 thrash;		/* SHARE(page was read ahead, but is gone) */
+	u16 stride;		/* SHARE(jump as far as the last jump) */
+	u16 jump;		/* mean of LOG2(pages jumped over + 1) */
+	u16 request;		/* mean of LOG2(pages requested) */
+	u16 run;		/* LOG2(pages consumed / (jumps + 1)) */
+	u16 window;		/* LOG2(limit of the window in force, pages) */
+	u16 ra_pages;		/* LOG2(default limit of the window, pages) */
+	s16 waste;		/* LOG2(pages read / pages consumed) */
+	u16 interval;		/* LOG2(ns / event) */
+	u16 page_time;		/* LOG2(ns / page consumed) */
+	u16 read_time;		/* LOG2(ns / page read) */
+	u16 file_pages;		/* LOG2(file size, pages) */
+	u16 dev_rate;		/* LOG2(pages read / s) from the device, now */
+	u16 dev_rate_max;	/* and at its best lately */
+	u16 dev_events;		/* LOG2(events / s) on the device, now */
+	u16 dev_events_max;	/* and at its best lately */
+	u16 advised;		/* SHARE(advice was in force) */
+	u16 pad;		/* zero */
+};
+
+#define F_SHARE(_member) \
+	ML_FEATURE(struct ml_ra_features, _member, ML_LIB_U16, "share", \
+		   SHARE, 0, SHARE)
+#define F_LOG(_member, _unit) \
+	ML_FEATURE(struct ml_ra_features, _member, ML_LIB_U16, _unit, \
+		   LOG, 0, LOG_MAX)
+
+static const struct ml_lib_field ml_ra_feature_fields[] = {
+	F_LOG(events, "log2"),
+	F_SHARE(miss),
+	F_SHARE(mapped),
+	F_SHARE(sequential),
+	F_SHARE(backward),
+	F_SHARE(near),
+	F_SHARE(thrash),
+	F_SHARE(stride),
+	F_LOG(jump, "log2 pages"),
+	F_LOG(request, "log2 pages"),
+	F_LOG(run, "log2 pages"),
+	F_LOG(window, "log2 pages"),
+	F_LOG(ra_pages, "log2 pages"),
+	ML_FEATURE(struct ml_ra_features, waste, ML_LIB_S16, "log2",
+		   LOG, -LOG_MAX, LOG_MAX),
+	F_LOG(interval, "log2 ns"),
+	F_LOG(page_time, "log2 ns/page"),
+	F_LOG(read_time, "log2 ns/page"),
+	F_LOG(file_pages, "log2 pages"),
+	F_LOG(dev_rate, "log2 pages/s"),
+	F_LOG(dev_rate_max, "log2 pages/s"),
+	F_LOG(dev_events, "log2 1/s"),
+	F_LOG(dev_events_max, "log2 1/s"),
+	F_SHARE(advised),
+};
+
+static const struct ml_lib_field ml_ra_output_fields[] = {
+	ML_OUTPUT(0, "window", "pages", 1, 1, MAX_WINDOW),
+};
+
+static const struct ml_schema ml_ra_schema = {
+	.features = ml_ra_feature_fields,
+	.nr_features = ARRAY_SIZE(ml_ra_feature_fields),
+	.feature_bytes = sizeof(struct ml_ra_features),
+	.outputs = ml_ra_output_fields,
+	.nr_outputs = ARRAY_SIZE(ml_ra_output_fields),
+};
+
+struct ml_proxy ml_ra_proxy = {
+	.name = "mm/readahead",
+	.schema = &ml_ra_schema,
+	.nr_objects = SLOTS,
+	.rate = 2000,
+	.deadline_us = 100 * USEC_PER_MSEC,
+	.ttl_ms = 3000,
+};
+
+/**
+ * struct ml_ra_entry - what is known of a file
+ * @id: random, names the file in records
+ * @cookie: of the request whose advice is in force, or 0
+ * @begin_ns: begin of the episode
+ * @begin: begin of the episode, jiffies
+ * @last: last event, jiffies
+ * @index: where the last event was
+ * @req_count: pages it wanted
+ * @start: ra->start before the last event acted
+ * @size: ra->size before the last event acted
+ * @event: what the last event was
+ * @mapped: the next mark was reached through a mapping; set without the lock
+ * @advised: the last event had advice
+ * @window: limit of the window that was in force
+ * @delta: distance of the last jump
+ * @sum: of the episode
+ */
+struct ml_ra_entry {
+	u64 id;
+	u64 cookie;
+	u64 begin_ns;
+	u32 begin;
+	u32 last;
+	pgoff_t index;
+	pgoff_t start;
+	long delta;
+	u32 req_count;
+	u32 size;
+	u8 event;
+	bool mapped;
+	bool advised;
+	u16 window;
+	struct {
+		u32 consumed;
+		u32 read;
+		u32 jump;
+		u32 request;
+		u16 events;
+		u16 miss;
+		u16 mapped;
+		u16 sequential;
+		u16 backward;
+		u16 near;
+		u16 thrash;
+		u16 stride;
+		u16 advised;
+	} sum;
+};
+
+/* What the advised files together get out of a device. */
+struct ml_ra_dev {
+	spinlock_t lock;	/* of all below; only ever tried */
+	u64 id;			/* of the backing_dev_info, never used twice */
+	u64 begin_ns;
+	u64 last_ns;
+	u32 pages;
+	u32 events;
+	/* Logarithms in units of 1/256, so that averages do not get stuck. */
+	s32 rate, rate_max;
+	s32 event_rate, event_rate_max;
+};
+
+struct ml_ra_table {
+	spinlock_t lock[LOCKS];		/* of keys and entries; see above */
+	unsigned long key[SETS][WAYS];
+	struct ml_ra_entry entry[SLOTS];
+	struct ml_ra_dev dev[DEVS];
+};
+
+static struct ml_ra_table *ml_ra_table;
+
+static void ml_ra_alloc(struct work_struct *work)
+{
+	struct ml_ra_table *t = kvzalloc(sizeof(*t), GFP_KERNEL);
+
+	if (!t)
+		return;
+	for (int i = 0; i < LOCKS; i++)
+		spin_lock_init(&t->lock[i]);
+	for (int i = 0; i < ARRAY_SIZE(t->dev); i++)
+		spin_lock_init(&t->dev[i].lock);
+	/* Pairs with the acquire in ml_ra_get_table(). */
+	smp_store_release(&ml_ra_table, t);
+}
+
+static DECLARE_WORK(ml_ra_alloc_work, ml_ra_alloc);
+
+static struct ml_ra_table *ml_ra_get_table(void)
+{
+	/* Pairs with the release in ml_ra_alloc(). */
+	return smp_load_acquire(&ml_ra_table);
+}
+
+static u32 ml_ra_set(const struct file_ra_state *ra)
+{
+	return hash_ptr(ra, ilog2(SETS));
+}
+
+static spinlock_t *ml_ra_lock(struct ml_ra_table *t, u32 set)
+{
+	return &t->lock[set % LOCKS];
+}
+
+/* Returns a slot, or -1. With or without the lock. */
+static int ml_ra_find(struct ml_ra_table *t, u32 set,
+		      const struct file_ra_state *ra)
+{
+	for (int way = 0; way < WAYS; way++)
+		/* Pairs with the release in ml_ra_get(). */
+		if (smp_load_acquire(&t->key[set][way]) == (unsigned long)ra)
+			return set * WAYS + way;
+	return -1;
+}
+
+/* log2(x) in units of 1/16, linear between powers of two; 0 for 0. */
+static u16 ml_ra_log2(u64 x)
+{
+	u32 n = x ? ilog2(x) : 0;
+	u32 frac = n >= 4 ? x >> (n - 4) : x << (4 - n);
+
+	return n * LOG + (frac & (LOG - 1));
+}
+
+/* log2(x / y), and not less than 0. */
+static u16 ml_ra_log2_ratio(u64 x, u64 y)
+{
+	return max(ml_ra_log2(x) - ml_ra_log2(y), 0);
+}
+
+static void ml_ra_dev_rate(s32 *now, s32 *best, u32 count, u64 ns)
+{
+	s32 log = ml_ra_log2(count) + ml_ra_log2(NSEC_PER_SEC) - ml_ra_log2(ns);
+
+	log = max(log, 0) * 16;
+	*now = *now ? *now + (log - *now) / 4 : log;
+	/* Halves in 26 s. */
+	*best = max(log, *best - 1);
+}
+
+/* Add an episode to its device, and give the device's features. */
+static void ml_ra_dev(struct ml_ra_dev *d, u64 id, u64 now,
+		      const struct ml_ra_entry *e, struct ml_ra_features *f)
+{
+	if (!spin_trylock(&d->lock))
+		return;
+	if (d->id != id) {
+		if (d->id && now - d->last_ns < NSEC_PER_SEC)
+			goto out;
+		d->id = id;
+		d->last_ns = 0;
+		d->rate = 0;
+		d->rate_max = 0;
+		d->event_rate = 0;
+		d->event_rate_max = 0;
+	}
+	/* What the device could do is not seen while it has nothing to do. */
+	if (now - d->last_ns >= 200 * NSEC_PER_MSEC) {
+		d->begin_ns = e->begin_ns;
+		d->pages = 0;
+		d->events = 0;
+	}
+	d->last_ns = now;
+	d->pages += e->sum.read;
+	d->events += e->sum.events;
+	if (now - d->begin_ns >= 100 * NSEC_PER_MSEC) {
+		ml_ra_dev_rate(&d->rate, &d->rate_max, d->pages,
+			       now - d->begin_ns);
+		ml_ra_dev_rate(&d->event_rate, &d->event_rate_max, d->events,
+			       now - d->begin_ns);
+		d->begin_ns = now;
+		d->pages = 0;
+		d->events = 0;
+	}
+	f->dev_rate = d->rate / 16;
+	f->dev_rate_max = d->rate_max / 16;
+	f->dev_events = d->event_rate / 16;
+	f->dev_events_max = d->event_rate_max / 16;
+out:
+	spin_unlock(&d->lock);
+}
+
+static void ml_ra_begin(struct ml_ra_entry *e, u64 now_ns, u32 now)
+{
+	memset(&e->sum, 0, sizeof(e->sum));
+	e->begin_ns = now_ns;
+	e->begin = now;
+}
+
+/* Report the episode that ends here, and ask for advice for the next one. */
+static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
+		      struct readahead_control *ractl, u64 file_pages)
+{
+	u64 bdi = inode_to_bdi(ractl->mapping->host)->id;
+	u32 n = e->sum.events, jumps = n - e->sum.sequential;
+	u32 consumed = max(e->sum.consumed, 1);
+	u64 now = ktime_get_ns(), ns = now - e->begin_ns;
+	struct ml_ra_features f = {
+		.events = ml_ra_log2(n),
+		.miss = e->sum.miss * SHARE / n,
+		.mapped = e->sum.mapped * SHARE / n,
+		.sequential = e->sum.sequential * SHARE / n,
+		.backward = e->sum.backward * SHARE / n,
+		.near = e->sum.near * SHARE / n,
+		.thrash = e->sum.thrash * SHARE / n,
+		.stride = e->sum.stride * SHARE / n,
+		.jump = jumps ? e->sum.jump / jumps : 0,
+		.request = e->sum.request / n,
+		.run = ml_ra_log2_ratio(consumed, jumps + 1),
+		.window = ml_ra_log2(e->window),
+		.ra_pages = ml_ra_log2(ractl->ra->ra_pages),
+		.waste = ml_ra_log2(e->sum.read) - ml_ra_log2(consumed),
+		.interval = ml_ra_log2_ratio(ns, n),
+		.page_time = ml_ra_log2_ratio(ns, consumed),
+		.read_time = ml_ra_log2_ratio(ns, e->sum.read),
+		.file_pages = ml_ra_log2(file_pages),
+		.advised = e->sum.advised * SHARE / n,
+	};
+	struct ml_lib_feedback fb = {
+		.cost = ns,
+		.units = consumed,
+		.extra = e->sum.read,
+		.applied[0] = e->window,
+		.arm = e->sum.advised * 2 > n ? ML_LIB_ARM_MODEL :
+						ML_LIB_ARM_DEFAULT,
+	};
+
+	ml_ra_dev(&t->dev[hash_64(bdi, ilog2(DEVS))], bdi, now, e, &f);
+	if (e->cookie)
+		ml_report(&ml_ra_proxy, e->cookie, e->id, &fb);
+	e->cookie = ml_submit(&ml_ra_proxy, slot, e->id, &f);
+	ml_ra_begin(e, now, e->last);
+}
+
+/*
+ * Count an event. What the last event read and how much of it was consumed is
+ * seen only now: ra->start and ra->size are as the last event left them.
+ */
+static void ml_ra_count(struct ml_ra_entry *e,
+			struct readahead_control *ractl,
+			enum ml_ra_event event, bool mapped, u32 req_count,
+			u64 file_pages)
+{
+	const struct file_ra_state *ra = ractl->ra;
+	pgoff_t index = readahead_index(ractl);
+	bool windowed = ra->start != e->start || ra->size != e->size;
+	u64 start = windowed ? ra->start : e->index;
+	u64 reach = start + (windowed ? ra->size :
+			     e->event == ML_RA_MARK ? 0 : e->req_count);
+
+	reach = min(reach, max(file_pages, start));
+	e->sum.events++;
+	e->sum.miss += event == ML_RA_MISS;
+	e->sum.mapped += mapped;
+	e->sum.advised += e->advised;
+	e->sum.read += reach - start;
+	e->sum.request += ml_ra_log2(req_count);
+
+	/* Read ahead, not reached by a mark, and no longer there. */
+	e->sum.thrash += event != ML_RA_MARK && windowed && index < reach &&
+			 index >= min_t(u64, start, e->index);
+
+	if (index >= e->index && index <= max_t(u64, reach, e->index) + 1) {
+		e->sum.sequential++;
+		e->sum.consumed += index - e->index;
+	} else {
+		long delta = index - e->index;
+		u64 pos = DIV_ROUND_UP_ULL((u64)ra->prev_pos, PAGE_SIZE);
+
+		e->sum.backward += delta < 0;
+		e->sum.near += abs(delta) <= NEAR;
+		e->sum.stride += delta == e->delta;
+		e->sum.jump += ml_ra_log2(abs(delta) + 1UL);
+		e->delta = delta;
+		/*
+		 * read() tells how far it got before the jump, and backward
+		 * through a mapping all of the window's first half was used.
+		 */
+		if (!mapped && pos > e->index && pos <= reach)
+			e->sum.consumed += pos - e->index;
+		else if (index < start && index + req_count >= start)
+			e->sum.consumed += e->index > index ? e->index - index : 1;
+		else
+			e->sum.consumed += e->req_count;
+	}
+}
+
+/* The slot of a set that is free, or else idle for longest; -1 if none is. */
+static int ml_ra_victim(struct ml_ra_table *t, u32 set, u32 now)
+{
+	u32 most = PAUSE - 1;
+	int victim = -1;
+
+	for (int slot = set * WAYS; slot < (set + 1) * WAYS; slot++) {
+		u32 idle = now - t->entry[slot].last;
+
+		if (!t->key[set][slot % WAYS])
+			return slot;
+		if (idle > most) {
+			most = idle;
+			victim = slot;
+		}
+	}
+	return victim;
+}
+
+/*
+ * Find the entry of a file, or begin one. Under the lock. Returns a slot, or -1
+ * if all that the file can have are in use.
+ */
+static int ml_ra_get(struct ml_ra_table *t, u32 set,
+		     struct readahead_control *ractl, u32 now)
+{
+	const struct file_ra_state *ra = ractl->ra;
+	int slot = ml_ra_find(t, set, ra);
+	struct ml_ra_entry *e;
+
+	if (slot >= 0 && now - t->entry[slot].last < ENTRY_LIFE)
+		return slot;
+	if (slot < 0)
+		slot = ml_ra_victim(t, set, now);
+	if (slot < 0)
+		return slot;
+
+	e = &t->entry[slot];
+	WRITE_ONCE(t->key[set][slot % WAYS], 0);
+	ml_advice_reset(&ml_ra_proxy, slot);
+	memset(e, 0, sizeof(*e));
+	e->id = get_random_u64();
+	/* An episode begins with the first event and counts from the second. */
+	e->last = now - PAUSE;
+	/* Pairs with the acquire in ml_ra_find(). */
+	smp_store_release(&t->key[set][slot % WAYS], (unsigned long)ra);
+	return slot;
+}
+
+static bool ml_ra_over(const struct ml_ra_entry *e)
+{
+	u32 n = e->sum.events, age = e->last - e->begin;
+
+	return (n >= (e->cookie ? LONG : FIRST) && age >= FAST) ||
+	       (n >= SHORT && age >= SLOW) || n >= MOST;
+}
+
+/* Advice for a slot, within what is allowed. */
+static bool ml_ra_advice(u32 slot, const struct file_ra_state *ra, u32 *window)
+{
+	u32 cap = ml_proxy_cap(&ml_ra_proxy, 0);
+	s32 out;
+
+	if (!ml_advice_read(&ml_ra_proxy, slot, &out))
+		return false;
+	*window = min_t(u32, out, max(ra->ra_pages, cap));
+	return true;
+}
+
+/* Note an event in its entry. Under the lock. Returns true if there is advice. */
+static bool ml_ra_note(struct ml_ra_table *t, u32 slot,
+		       struct readahead_control *ractl,
+		       enum ml_ra_event event, u32 req_count, bool mapped,
+		       u32 now, u32 *window)
+{
+	const struct file_ra_state *ra = ractl->ra;
+	struct ml_ra_entry *e = &t->entry[slot];
+
+	if (now - e->last >= PAUSE) {
+		e->cookie = 0;
+		e->last = now;
+		ml_ra_begin(e, ktime_get_ns(), now);
+	} else {
+		u64 file_pages = DIV_ROUND_UP_ULL(i_size_read(ractl->mapping->host),
+						  PAGE_SIZE);
+
+		e->last = now;
+		ml_ra_count(e, ractl, event, mapped, req_count, file_pages);
+		if (ml_ra_over(e))
+			ml_ra_end(t, slot, e, ractl, file_pages);
+	}
+	e->advised = ml_ra_advice(slot, ra, window);
+	e->window = min_t(u32, e->advised ? *window : ra->ra_pages, U16_MAX);
+	e->event = event;
+	e->index = readahead_index(ractl);
+	e->req_count = req_count;
+	e->start = ra->start;
+	e->size = ra->size;
+	return e->advised;
+}
+
+bool __ml_ra_window(struct readahead_control *ractl,
+		    enum ml_ra_event event, unsigned long req_count,
+		    unsigned long *window)
+{
+	const struct file_ra_state *ra = ractl->ra;
+	struct ml_ra_table *t = ml_ra_get_table();
+	bool mapped = event == ML_RA_FAULT, advised;
+	u32 set, now = jiffies, pages;
+	int slot;
+
+	/* Readahead on behalf of the kernel has no file, or a state of its own. */
+	if (!ractl->file || ra != &ractl->file->f_ra ||
+	    (ractl->file->f_mode & FMODE_RANDOM))
+		return false;
+	if (unlikely(!t)) {
+		schedule_work(&ml_ra_alloc_work);
+		return false;
+	}
+
+	set = ml_ra_set(ra);
+	if (spin_trylock(ml_ra_lock(t, set))) {
+		slot = ml_ra_get(t, set, ractl, now);
+		if (slot >= 0 && event == ML_RA_MARK &&
+		    READ_ONCE(t->entry[slot].mapped)) {
+			WRITE_ONCE(t->entry[slot].mapped, false);
+			mapped = true;
+		}
+		/* Behind a mark in a mapping, one page is known to be wanted. */
+		if (mapped)
+			req_count = 1;
+		advised = slot >= 0 &&
+			  ml_ra_note(t, slot, ractl, event,
+				     min(req_count, U16_MAX), mapped, now,
+				     &pages);
+		spin_unlock(ml_ra_lock(t, set));
+	} else {
+		slot = ml_ra_find(t, set, ra);
+		advised = slot >= 0 && ml_ra_advice(slot, ra, &pages);
+	}
+
+	/* No less than the request itself would have got. */
+	if (advised)
+		*window = max(pages, min(req_count, *window));
+	return advised;
+}
+
+void __ml_ra_mapped(const struct vm_area_struct *vma,
+		    const struct file_ra_state *ra)
+{
+	struct ml_ra_table *t = ml_ra_get_table();
+	int slot;
+
+	if (vma->vm_flags & (VM_SEQ_READ | VM_HUGEPAGE | VM_EXEC)) {
+		__ml_ra_forget(ra);
+		return;
+	}
+	slot = t ? ml_ra_find(t, ml_ra_set(ra), ra) : -1;
+	if (slot >= 0)
+		WRITE_ONCE(t->entry[slot].mapped, true);
+}
+
+void __ml_ra_forget(const struct file_ra_state *ra)
+{
+	struct ml_ra_table *t = ml_ra_get_table();
+	u32 set = ml_ra_set(ra);
+	int slot;
+
+	if (!t || ml_ra_find(t, set, ra) < 0)
+		return;
+	spin_lock(ml_ra_lock(t, set));
+	slot = ml_ra_find(t, set, ra);
+	if (slot >= 0) {
+		WRITE_ONCE(t->key[set][slot % WAYS], 0);
+		ml_advice_reset(&ml_ra_proxy, slot);
+	}
+	spin_unlock(ml_ra_lock(t, set));
+}
+
+static int __init ml_ra_init(void)
+{
+	BUILD_BUG_ON(sizeof(struct ml_ra_features) % 8);
+	return ml_proxy_register(&ml_ra_proxy);
+}
+late_initcall(ml_ra_init);
