@@ -182,14 +182,16 @@ bool ml_decide(struct ml_proxy *p, u32 obj, u64 id, const void *features,
 	if (s && (READ_ONCE(s->owner) == current->files ||
 		  !refcount_inc_not_zero(&s->ref)))
 		s = NULL;
-	rcu_read_unlock();
 	if (!s) {
+		rcu_read_unlock();
 		fallback(core, obj, ML_LIB_CNT_NO_AGENT);
 		return false;
 	}
 
+	/* As in ml_submit(): whoever detaches finds the request and purges it. */
 	q = ml_session_queue(s);
 	cookie = ml_queue_submit(q, core, obj, id, features, timeout_us);
+	rcu_read_unlock();
 	if (cookie) {
 		ml_queue_wait_begin(q);
 		wait_event_timeout(s->answer_wq,

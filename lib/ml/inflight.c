@@ -56,7 +56,9 @@ struct ml_inflight_entry *ml_inflight_take(struct ml_inflight *t, u64 now,
 		if (e->cookie) {
 			if (now <= e->deadline_ns)
 				continue;
-			*evicted = e->slot;
+			/* A synchronous one that is settled has been counted. */
+			if (e->wait <= ML_INFLIGHT_WAITING)
+				*evicted = e->slot;
 		}
 		if (!++t->seq)
 			t->seq = 1;

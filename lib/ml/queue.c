@@ -219,21 +219,22 @@ drop:
  * @features: as the schema says
  * @timeout_us: zero, or how long the caller is going to wait
  *
- * Context: Any but NMI. RCU read lock held, or a reference to the session.
+ * Context: Any but NMI. RCU read lock held.
  * Return: the request's cookie, or 0 if it was dropped and counted.
  */
 u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 		    u64 id, const void *features, u32 timeout_us)
 {
 	u32 bytes = core->proxy->schema->feature_bytes;
-	u64 now = ktime_get_mono_fast_ns();
 	struct ml_inflight_entry *e;
 	struct ml_lib_request *r;
 	unsigned long flags;
-	u64 cookie = 0;
+	u64 cookie = 0, now;
 	s32 evicted;
 
 	raw_spin_lock_irqsave(&q->lock, flags);
+	/* Under the lock, so that no request is younger than now. */
+	now = ktime_get_mono_fast_ns();
 	drain(q, DRAIN_SUBMIT, now);
 	r = reserve(q, core, ML_LIB_RECORD_REQUEST, bytes, id, now);
 	if (!r)

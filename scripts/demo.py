@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+"""In the guest: measure every row of the demo with every way to size windows.
+
+The ways take turns within a row, and rows within a round, so that a slow moment
+of the machine does not hit one way alone.
+"""
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+import fio_jobs
+
+DISKS = ["fast", "slow"]	# 60 MB/s + 3000 IOPS, 100 MB/s + 300 IOPS
+STATIC = [16, 512, 2048]
+WAYS = ["default", *(f"static {k}" for k in STATIC), "hinted", "ml"]
+
+
+def cell(paths, disk, job, way, seconds, seed):
+    kib = int(way.split()[1]) if way.startswith("static") else 128
+    fio_jobs.readahead(DISKS.index(disk), kib)
+    fio_jobs.mlctl("on" if way == "ml" else "off", "mm/readahead")
+    return fio_jobs.run(job, paths[disk], seconds, way == "hinted", seed)
+
+
+def kill_agent(agent, path, seconds):
+    """Random reads served, twice a second, by a reader whose agent is killed
+    half way."""
+    fio_jobs.readahead(0, 128)
+    fio_jobs.mlctl("on", "mm/readahead")
+    threading.Timer(seconds, lambda: agent.send_signal(signal.SIGKILL)).start()
+    cmd, _ = fio_jobs.command(fio_jobs.demo()["mmap-rand-4k"], path,
+                              2 * seconds, False, 1)
+    begin = time.time()
+    fio = subprocess.Popen(cmd, stdout=subprocess.DEVNULL,
+                           stdin=subprocess.DEVNULL)
+    points = []
+    while fio.poll() is None:
+        time.sleep(0.5)
+        points.append((time.time() - begin, faults()))
+    return points
+
+
+def faults():
+    """4 KiB reads served: major faults of the whole guest so far."""
+    for line in open("/proc/vmstat"):
+        if line.startswith("pgmajfault "):
+            return int(line.split()[1])
+    return 0
+
+
+def main():
+    full, rounds, seconds = (int(a) for a in sys.argv[1:4])
+    paths = fio_jobs.mount(DISKS)
+    agent = fio_jobs.start_agent(
+        ["--model=mm/readahead=build/demo/readahead.pt", "--user=root"],
+        "build/demo/agent.log")
+    fio_jobs.mlctl("set", "mm/readahead", "--cap", "512")
+    jobs = fio_jobs.demo()
+    rows = [(d, w) for d in DISKS for w in jobs] if full else fio_jobs.SHORT
+    results = {row: {way: [] for way in WAYS} for row in rows}
+    begin, done, total = time.time(), 0, len(rows) * len(WAYS) * rounds
+    for r in range(rounds):
+        for disk, name in rows:
+            order = WAYS[r % len(WAYS):] + WAYS[:r % len(WAYS)]
+            for way in order:
+                results[disk, name][way].append(
+                    cell(paths, disk, jobs[name], way, seconds, r + 1))
+                done += 1
+            passed = time.time() - begin
+            line = "  ".join(f"{w} {statistics.median(v):.0f}"
+                             for w, v in results[disk, name].items())
+            print(f"demo: {done}/{total}, {passed / 60:.1f} min, about "
+                  f"{passed * (total - done) / done / 60:.1f} to go: "
+                  f"{disk} {name}: {line} KiB/s", flush=True)
+    stats = subprocess.run(["build/tools/ml/mlctl", "stats", "mm/readahead"],
+                           capture_output=True, text=True).stdout
+    print(stats)
+    killed = kill_agent(agent, paths["fast"], 8)
+    with open("build/demo/raw.json", "w") as f:
+        json.dump({"kernel": os.uname().release, "full": bool(full),
+                   "seconds": seconds, "killed": killed,
+                   "rows": [{"disk": d, "workload": w, "runs": v}
+                            for (d, w), v in results.items()]}, f, indent=1)
+
+
+main()

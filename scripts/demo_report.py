@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Table, results.json and plot from what the demo measured."""
+import json
+import math
+import statistics
+import sys
+
+import matplotlib
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+
+def geomean(values):
+    return math.exp(statistics.fmean(math.log(v) for v in values))
+
+
+def main():
+    where = sys.argv[1]
+    raw = json.load(open(f"{where}/raw.json"))
+    rows = []
+    for r in raw["rows"]:
+        m = {k: statistics.median(v) for k, v in r["runs"].items()}
+        rows.append({
+            "disk": r["disk"], "workload": r["workload"],
+            "default": m["default"],
+            "static": {k.split()[1]: v for k, v in m.items()
+                       if k.startswith("static")},
+            "hinted": m["hinted"], "ml": m["ml"],
+            "spread": {k: (max(v) - min(v)) / statistics.median(v)
+                       for k, v in r["runs"].items()}})
+    # The default is a static window too, of 128 KiB.
+    static = [{"128": r["default"], **r["static"]} for r in rows]
+    best = [max(s.values()) for s in static]
+    single = {k: geomean(s[k] / r["default"] for s, r in zip(static, rows))
+              for k in static[0]}
+    single_best = max(single, key=single.get)
+    gain = geomean(r["ml"] / r["default"] for r in rows)
+    headroom = geomean(b / r["default"] for b, r in zip(best, rows))
+    out = {
+        "kernel": raw["kernel"], "full": raw["full"], "rows": rows,
+        "geomean_vs_default": gain,
+        "geomean_vs_best_single_static": gain / single[single_best],
+        "best_single_static": single_best,
+        "worst_vs_default": min(r["ml"] / r["default"] for r in rows),
+        "vs_oracle": geomean(r["ml"] / b for b, r in zip(best, rows)),
+        "headroom": headroom,
+        "recovered": math.log(gain) / math.log(headroom)
+                     if headroom > 1.001 else None,
+    }
+    points = raw["killed"]
+    rate = [((b[0] + a[0]) / 2, (b[1] - a[1]) / (b[0] - a[0]) * 4)
+            for a, b in zip(points, points[1:])]
+    end = points[-1][0] if points else 0
+    before = [v for t, v in rate if 2 < t < end / 2 - 0.5]
+    after = [v for t, v in rate if end / 2 + 1 < t < end - 1]
+    if before and after:
+        out["agent_killed"] = {"kib_s_before": statistics.median(before),
+                               "kib_s_after": statistics.median(after)}
+    json.dump(out, open(f"{where}/results.json", "w"), indent=1)
+
+    cols = ["default", "16", "512", "2048", "hinted", "ml"]
+    lines = [f"{'disk':5} {'workload':15}" + "".join(f"{c:>9}" for c in cols) +
+             "  ml/default  ml/best static"]
+    for r, b in zip(rows, best):
+        v = [r["default"], r["static"]["16"], r["static"]["512"],
+             r["static"]["2048"], r["hinted"], r["ml"]]
+        lines.append(f"{r['disk']:5} {r['workload']:15}" +
+                     "".join(f"{x:9.0f}" for x in v) +
+                     f"{r['ml'] / r['default']:12.2f}{r['ml'] / b:16.2f}")
+    lines.append(f"KiB/s, medians of {len(raw['rows'][0]['runs']['ml'])} runs "
+                 f"of {raw['seconds']} s, kernel {raw['kernel']}")
+    for key in ("geomean_vs_default", "geomean_vs_best_single_static",
+                "worst_vs_default", "vs_oracle", "headroom", "recovered"):
+        lines.append(f"{key} {out[key]:.3f}" if out[key] is not None
+                     else f"{key} -")
+    if "agent_killed" in out:
+        k = out["agent_killed"]
+        lines.append(f"agent killed in mid-run: {k['kib_s_before']:.0f} KiB/s "
+                     f"before, {k['kib_s_after']:.0f} after (fast, "
+                     f"mmap-rand-4k; default {rows[0]['default']:.0f})")
+    table = "\n".join(lines)
+    print(table)
+    open(f"{where}/table.txt", "w").write(table + "\n")
+
+    fig, ax = plt.subplots(figsize=(11, 0.55 * len(rows) + 2))
+    for c, marker in zip(cols[1:], "vs^Do"):
+        v = [r["static"].get(c, r.get(c)) for r in rows]
+        ax.plot([x / r["default"] for x, r in zip(v, rows)], range(len(rows)),
+                marker, label={"ml": "ML_LIB", "hinted": "fadvise/madvise"}
+                .get(c, f"read_ahead_kb {c}"), markersize=9,
+                alpha=1 if c == "ml" else 0.6)
+    ax.axvline(1, color="black", linewidth=0.8)
+    ax.set_yticks(range(len(rows)),
+                  [f"{r['workload']} ({r['disk']})" for r in rows])
+    ax.invert_yaxis()
+    ax.set_xscale("log")
+    ax.set_xlabel("throughput relative to the kernel's default")
+    ax.set_title(f"Readahead windows, kernel {raw['kernel']}")
+    ax.grid(alpha=0.3)
+    ax.legend()
+    fig.tight_layout()
+    fig.savefig(f"{where}/results.png", dpi=120)
+
+
+main()

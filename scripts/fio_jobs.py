@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Workloads for readahead, as fio runs them in the guest.
+
+demo() are the rows that the demo measures. record() are what a data set is
+recorded from: the same kinds of access, but other sizes, strides and numbers of
+readers, so that a model cannot win by remembering.
+"""
+import json
+import os
+import subprocess
+
+CGROUP = "/sys/fs/cgroup/ml-demo"
+
+
+def demo():
+    return {
+        "mmap-rand-4k": [dict(ioengine="mmap", rw="randread", bs="4k")],
+        "read-rand-4k": [dict(rw="randread", bs="4k")],
+        "read-rand-64k": [dict(rw="randread", bs="64k")],
+        "read-seq": [dict(rw="read", bs="64k")],
+        "mmap-seq": [dict(ioengine="mmap", rw="read", bs="4k")],
+        "seq+rand": [dict(rw="read", bs="64k"),
+                     dict(ioengine="mmap", rw="randread", bs="4k")],
+        "seq-many-memcg": [dict(rw="read", bs="16k", numjobs=24,
+                                offset_increment="64m", size="64m",
+                                memcg=64)],
+        "mmap-stride": [dict(ioengine="mmap", rw="read:252k", bs="4k")],
+        "read-backward": [dict(rw="read:-32k", bs="16k")],
+        "mmap-records": [dict(ioengine="mmap", rw="randread",
+                              bsrange="8k-48k")],
+        "phases": [dict(ioengine="mmap", rw="read", bs="4k", share=2),
+                   dict(ioengine="mmap", rw="randread", bs="4k", share=2,
+                        wait=True)],
+    }
+
+
+# Where windows matter most: what a short demo measures, by disk.
+SHORT = [("fast", "mmap-rand-4k"), ("slow", "read-seq"), ("slow", "mmap-seq"),
+         ("fast", "seq+rand"), ("fast", "seq-many-memcg"),
+         ("fast", "mmap-records")]
+
+
+def record():
+    return {
+        "mmap-rand": [dict(ioengine="mmap", rw="randread", bs="4k")],
+        "mmap-rand-8k": [dict(ioengine="mmap", rw="randread", bs="8k")],
+        "mmap-rand-24k": [dict(ioengine="mmap", rw="randread", bs="24k")],
+        "mmap-mixed": [dict(ioengine="mmap", rw="randread",
+                            bsrange="4k-80k")],
+        "read-rand": [dict(rw="randread", bs="12k")],
+        "read-rand-96k": [dict(rw="randread", bs="96k")],
+        "read-seq-32k": [dict(rw="read", bs="32k")],
+        "read-seq-256k": [dict(rw="read", bs="256k")],
+        "mmap-seq": [dict(ioengine="mmap", rw="read", bs="8k")],
+        "mmap-stride": [dict(ioengine="mmap", rw="read:120k", bs="8k")],
+        "read-stride": [dict(rw="read:200k", bs="8k")],
+        "read-backward": [dict(rw="read:-48k", bs="24k")],
+        "mmap-backward": [dict(ioengine="mmap", rw="read:-24k", bs="12k")],
+        "seq+rand": [dict(rw="read", bs="128k"),
+                     dict(ioengine="mmap", rw="randread", bs="8k")],
+        "seq-many": [dict(rw="read", bs="32k", numjobs=16,
+                          offset_increment="48m", size="48m", memcg=40)],
+        "seq-few": [dict(rw="read", bs="32k", numjobs=5,
+                         offset_increment="150m", size="150m", memcg=96)],
+    }
+
+
+def command(jobs, path, seconds, hint, seed):
+    """The fio command line for one cell, and the memory limit or None."""
+    memcg = None
+    cmd = ["fio", "--output-format=json", f"--filename={path}",
+           "--readonly", "--thread=0", "--invalidate=0",
+           f"--fadvise_hint={int(hint)}", f"--randseed={seed}",
+           "--norandommap", "--random_generator=tausworthe64", "--time_based"]
+    for n, job in enumerate(jobs):
+        job = dict(job)
+        memcg = job.pop("memcg", memcg)
+        cmd += [f"--name=j{n}", f"--runtime={seconds / job.pop('share', 1):g}"]
+        if job.pop("wait", False):
+            cmd += ["--stonewall"]
+        job.setdefault("ioengine", "psync")
+        cmd += [f"--{k}={v}" for k, v in job.items()]
+    return cmd, memcg
+
+
+def run(jobs, path, seconds, hint=False, seed=1):
+    """Run one cell with cold caches. Returns KiB/s over its whole time."""
+    cmd, memcg = command(jobs, path, seconds, hint, seed)
+    subprocess.run(["sync"], check=True)
+    with open("/proc/sys/vm/drop_caches", "w") as f:
+        f.write("3")
+    prefix = []
+    if memcg:
+        os.makedirs(CGROUP, exist_ok=True)
+        with open(f"{CGROUP}/memory.max", "w") as f:
+            f.write(f"{memcg}M")
+        prefix = ["sh", "-c", f'echo $$ > {CGROUP}/cgroup.procs; exec "$@"',
+                  "sh"]
+    out = subprocess.run(prefix + cmd, check=True, capture_output=True,
+                         text=True, stdin=subprocess.DEVNULL).stdout
+    result = json.loads(out[out.index("{"):])
+    kib = sum(j["read"]["io_bytes"] for j in result["jobs"]) / 1024
+    phases = sum(1 for job in jobs if job.get("wait")) + 1
+    ms = max(j["read"]["runtime"] for j in result["jobs"]) * phases
+    return kib / ms * 1000
+
+
+def mount(disks):
+    """Mount /dev/vda and so on for the names given; returns name -> path."""
+    subprocess.run("mountpoint -q /sys/fs/cgroup || "
+                   "mount -t cgroup2 none /sys/fs/cgroup; "
+                   "echo +memory > /sys/fs/cgroup/cgroup.subtree_control",
+                   shell=True, check=True)
+    where = {}
+    for n, name in enumerate(disks):
+        directory = f"/tmp/{name}"
+        os.makedirs(directory, exist_ok=True)
+        subprocess.run(["mount", "-o", "ro,noatime", f"/dev/vd{'abcdef'[n]}",
+                        directory], check=True)
+        where[name] = f"{directory}/data"
+    return where
+
+
+def readahead(number, kib):
+    with open(f"/sys/block/vd{'abcdef'[number]}/queue/read_ahead_kb", "w") as f:
+        f.write(str(kib))
+
+
+def start_agent(args, log):
+    """Start ml-agent; returns it when it serves."""
+    import time
+    agent = subprocess.Popen(["build/tools/ml/ml-agent", *args],
+                             stdin=subprocess.DEVNULL, stdout=open(log, "w"),
+                             stderr=subprocess.STDOUT)
+    for _ in range(600):
+        if agent.poll() is not None:
+            break
+        out = subprocess.run(["build/tools/ml/mlctl", "list"],
+                             capture_output=True, text=True).stdout
+        if any("mm/readahead" in line and "running" in line
+               for line in out.splitlines()):
+            return agent
+        time.sleep(0.5)
+    raise SystemExit(f"the agent did not start, it said: {open(log).read()}")
+
+
+def mlctl(*args):
+    subprocess.run(["build/tools/ml/mlctl", *args], check=True,
+                   stdout=subprocess.DEVNULL)
