@@ -22,6 +22,12 @@ static void fallback(struct ml_proxy_core *core, u32 obj,
 	trace_ml_fallback(core, obj, why);
 }
 
+static void drop(struct ml_proxy_core *core, enum ml_lib_counter why)
+{
+	ml_count(core, why);
+	trace_ml_drop(core, why);
+}
+
 /**
  * ml_submit() - ask for a decision and go on
  * @p: the proxy
@@ -44,7 +50,7 @@ u64 ml_submit(struct ml_proxy *p, u32 obj, u64 id, const void *features)
 	if (!core || WARN_ON_ONCE(obj >= core->advice->nr))
 		return 0;
 	if (in_nmi()) {
-		ml_count(core, ML_LIB_CNT_NMI);
+		drop(core, ML_LIB_CNT_NMI);
 		return 0;
 	}
 	rcu_read_lock();
@@ -53,7 +59,7 @@ u64 ml_submit(struct ml_proxy *p, u32 obj, u64 id, const void *features)
 		cookie = ml_queue_submit(ml_session_queue(s), core, obj, id,
 					 features, 0);
 	else
-		ml_count(core, ML_LIB_CNT_NO_AGENT);
+		drop(core, ML_LIB_CNT_NO_AGENT);
 	rcu_read_unlock();
 	return cookie;
 }
@@ -132,7 +138,7 @@ bool ml_report(struct ml_proxy *p, u64 cookie, u64 id,
 	if (!core)
 		return false;
 	if (in_nmi()) {
-		ml_count(core, ML_LIB_CNT_NMI);
+		drop(core, ML_LIB_CNT_NMI);
 		return false;
 	}
 	rcu_read_lock();
@@ -141,7 +147,7 @@ bool ml_report(struct ml_proxy *p, u64 cookie, u64 id,
 		sent = ml_queue_report(ml_session_queue(s), core, cookie, id,
 				       fb);
 	else
-		ml_count(core, ML_LIB_CNT_NO_AGENT);
+		drop(core, ML_LIB_CNT_NO_AGENT);
 	rcu_read_unlock();
 	return sent;
 }

@@ -408,8 +408,10 @@ static long ml_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 }
 
 #ifdef CONFIG_IO_URING
-/* Completes inline, always: a parked command would need cancellation. */
-/* It may be rescheduled, but never waits for anything, so NONBLOCK is met. */
+/*
+ * Completes inline, always: a parked command would need cancellation. It may be
+ * rescheduled, but never waits for anything, so NONBLOCK is met.
+ */
 static int ml_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
 	u32 unmatched;

@@ -142,9 +142,10 @@ struct ml_proxy_core *ml_proxy_find(u32 id)
 }
 
 /**
- * ml_proxy_count() - number of proxies
+ * ml_proxy_count() - count the proxies
  *
  * Context: Process.
+ * Return: the number of proxies.
  */
 u32 ml_proxy_count(void)
 {

@@ -18,6 +18,7 @@
 		{ ML_LIB_CNT_RING_FULL,		"ring_full" },	\
 		{ ML_LIB_CNT_INFLIGHT_FULL,	"inflight_full" }, \
 		{ ML_LIB_CNT_BUDGET,		"budget" },	\
+		{ ML_LIB_CNT_NMI,		"nmi" },	\
 		{ ML_LIB_CNT_DEADLINE,		"deadline" },	\
 		{ ML_LIB_CNT_DECLINED,		"declined" },	\
 		{ ML_LIB_CNT_RANGE,		"range" },	\

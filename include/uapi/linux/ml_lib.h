@@ -180,16 +180,17 @@ struct ml_lib_decision {
  * DOC: ioctls
  *
  * Every argument structure begins with its size. A structure that is shorter
- * than the kernel's is taken as if the rest were zero; a longer one is accepted
- * if what the kernel does not know is zero. Reserved fields must be zero.
+ * than the kernel's, but not than its first version, is taken as if the rest
+ * were zero; a longer one is accepted if what the kernel does not know is zero.
+ * Reserved fields must be zero.
  *
  *  - ENOTTY: the kernel does not know the ioctl
  *  - E2BIG: the structure has non-zero bytes that the kernel does not know
  *  - EINVAL: a field is out of range, or a reserved field is not zero
  *  - EOPNOTSUPP: a known field asks for something this kernel does not offer
  *  - EFAULT: a pointer is bad
- *  - EPERM: the file was opened without CAP_SYS_ADMIN in the initial user
- *    namespace
+ *  - EPERM: no CAP_SYS_ADMIN in the initial user namespace when the file was
+ *    opened
  *  - ENOENT: no proxy with this id
  *  - EBADFD: the session is in the wrong state for this call (already set up,
  *    not set up, not started, broken)
@@ -198,6 +199,7 @@ struct ml_lib_decision {
  *  - EMSGSIZE: the slots are too small for the proxy's features
  *  - EXDEV: the caller's file table did not start the session
  *  - ENOMEM: no memory, or more than a session or a user may have
+ *  - ENOSPC: the session has as many proxies as it can have
  */
 #define ML_LIB_IOC_TYPE		0xBE
 

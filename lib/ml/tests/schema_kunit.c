@@ -79,7 +79,7 @@ CHANGE(out_reserved, m->out[1].__reserved = 1)
 CHANGE(out_range, m->out[0].max = 0)
 CHANGE(out_low, m->out[0].min = (s64)S32_MIN - 1)
 CHANGE(out_high, m->out[0].max = (s64)S32_MAX + 1)
-CHANGE(out_wide, m->out[0].max = 1 << 19)
+CHANGE(out_wide, m->out[0].max = (1 << 19) + 1)
 
 static const struct change bad[] = {
 	{ "name without slash", change_no_slash },
