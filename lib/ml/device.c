@@ -393,6 +393,8 @@ static long ml_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		return -EFAULT;
 	if (size < ml_ioctls[nr].size)
 		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 	err = copy_struct_from_user(&arg, ml_ioctls[nr].size, user, size);
 	if (err)
 		return err;
