@@ -57,7 +57,7 @@ def main():
     full, rounds, seconds = (int(a) for a in sys.argv[1:4])
     paths = fio_jobs.mount(DISKS)
     agent = fio_jobs.start_agent(
-        ["--model=mm/readahead=build/demo/readahead.pt", "--user=root"],
+        ["--model=mm/readahead=build/model/readahead.pt", "--user=root"],
         "build/demo/agent.log")
     fio_jobs.mlctl("set", "mm/readahead", "--cap", "512")
     jobs = fio_jobs.demo()
