@@ -49,6 +49,13 @@ static_assert(sizeof(struct ml_lib_kick) == 16);
 static_assert(ML_LIB_NR_COUNTERS <= ML_LIB_MAX_COUNTERS);
 static_assert(ML_SESSION_MAX_BYTES <= OFFSET_RW);
 
+/* Without the mutex: has the session its queues? */
+static bool is_ready(const struct ml_session *s)
+{
+	/* Pairs with the release at the end of ml_session_setup(). */
+	return smp_load_acquire(&s->ready);
+}
+
 static int ml_open(struct inode *inode, struct file *file)
 {
 	if (!capable(CAP_SYS_ADMIN))
@@ -85,7 +92,7 @@ static __poll_t ml_poll(struct file *file, poll_table *wait)
 	__poll_t mask = 0;
 
 	poll_wait(file, &s->poll_wq, wait);
-	if (!smp_load_acquire(&s->ready))
+	if (!is_ready(s))
 		return EPOLLERR;
 	for (u32 i = 0; i < s->nr_queues && !mask; i++)
 		if (ml_queue_ready(&s->queues[i]))
@@ -106,7 +113,7 @@ static int ml_mmap(struct file *file, struct vm_area_struct *vma)
 	unsigned long nr = vma_pages(vma);
 	struct ml_region *r;
 
-	if (!smp_load_acquire(&s->ready))
+	if (!is_ready(s))
 		return -EBADFD;
 	if (vma->vm_pgoff == OFFSET_RO >> PAGE_SHIFT)
 		r = &s->ro;
@@ -319,7 +326,7 @@ static int kick(struct ml_session *s, u32 queue, u32 *unmatched)
 	struct ml_queue *q;
 	int n;
 
-	if (!smp_load_acquire(&s->ready))
+	if (!is_ready(s))
 		return -EBADFD;
 	if (queue >= s->nr_queues)
 		return -EINVAL;

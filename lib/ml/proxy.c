@@ -17,6 +17,7 @@
 #include "schema.h"
 #include "session.h"
 
+/* Protects the registry, settings and who is attached; see proxy.h. */
 DEFINE_MUTEX(ml_mutex);
 LIST_HEAD(ml_proxies);
 

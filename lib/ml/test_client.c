@@ -83,7 +83,7 @@ static u32 number_of(u32 obj)
 
 static void submit_chunk(void)
 {
-	for (u32 n = min(left, (u32)CHUNK); n; n--, left--) {
+	for (u32 n = min_t(u32, left, CHUNK); n; n--, left--) {
 		u32 obj = ++seq % NR_OBJECTS;
 		struct test_features f = {
 			.number = number_of(obj),

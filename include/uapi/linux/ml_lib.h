@@ -46,37 +46,42 @@
 /**
  * struct ml_lib_queue_ro - what the kernel writes of a queue
  * @dec_cons: position up to which the kernel has consumed decisions
+ * @__reserved0: keeps the words apart
  * @need_kick: non-zero while a kernel thread sleeps until a decision comes:
  *	publish, execute a full barrier, load this word and, if it is set, KICK
+ * @__reserved1: keeps the words apart
  * @epoch: changes with every stop of the session; a process that inherited
  *	the mapping sees here that it is not (or no longer) the agent
  * @state: enum ml_lib_session_state
+ * @__reserved2: keeps the words apart
  * @req: request slots begin here
  */
 struct ml_lib_queue_ro {
 	__u32 dec_cons;
-	__u32 __pad0[ML_LIB_LINE / 4 - 1];
+	__u32 __reserved0[ML_LIB_LINE / 4 - 1];
 	__u32 need_kick;
-	__u32 __pad1[ML_LIB_LINE / 4 - 1];
+	__u32 __reserved1[ML_LIB_LINE / 4 - 1];
 	__u32 epoch;
 	__u32 state;
-	__u32 __pad2[ML_LIB_LINE / 4 - 2];
+	__u32 __reserved2[ML_LIB_LINE / 4 - 2];
 	__u8 req[];
 };
 
 /**
  * struct ml_lib_queue_rw - what the agent writes of a queue
  * @req_cons: position up to which the agent has consumed requests
+ * @__reserved0: keeps the words apart
  * @need_wakeup: an odd number asks to be woken once: store a new odd number,
  *	execute a full barrier, check the next slot, then sleep in poll();
  *	store an even number when busy again
+ * @__reserved1: keeps the words apart
  * @dec: decision slots begin here
  */
 struct ml_lib_queue_rw {
 	__u32 req_cons;
-	__u32 __pad0[ML_LIB_LINE / 4 - 1];
+	__u32 __reserved0[ML_LIB_LINE / 4 - 1];
 	__u32 need_wakeup;
-	__u32 __pad1[ML_LIB_LINE / 4 - 1];
+	__u32 __reserved1[ML_LIB_LINE / 4 - 1];
 	__u8 dec[];
 };
 
@@ -185,7 +190,8 @@ struct ml_lib_decision {
  * Reserved fields must be zero.
  *
  *  - ENOTTY: the kernel does not know the ioctl
- *  - E2BIG: the structure has non-zero bytes that the kernel does not know
+ *  - E2BIG: the structure has non-zero bytes that the kernel does not know, or
+ *    is larger than a page
  *  - EINVAL: a field is out of range, or a reserved field is not zero
  *  - EOPNOTSUPP: a known field asks for something this kernel does not offer
  *  - EFAULT: a pointer is bad
@@ -287,6 +293,14 @@ struct ml_lib_proxy {
 
 /**
  * enum ml_lib_type - C type of a field
+ * @ML_LIB_U8: __u8
+ * @ML_LIB_S8: __s8
+ * @ML_LIB_U16: __u16
+ * @ML_LIB_S16: __s16
+ * @ML_LIB_U32: __u32
+ * @ML_LIB_S32: __s32
+ * @ML_LIB_U64: __u64
+ * @ML_LIB_S64: __s64
  */
 enum ml_lib_type {
 	ML_LIB_U8,

@@ -658,7 +658,7 @@ static void loop_forged_position(struct kunit *test)
 	EXPECT_COUNT(test, SUBMIT, 1 + NR_SLOTS - 1);
 	/* A work item that an irq_work queues does the rest. */
 	for (int i = 0; i < 1000 && READ_ONCE(l->s->owner); i++)
-		msleep(5);
+		msleep(20);
 	flush_work(&l->s->broken);
 	KUNIT_ASSERT_NULL(test, l->s->owner);
 	KUNIT_EXPECT_EQ(test, l->s->state, ML_LIB_SESSION_BROKEN);
@@ -770,7 +770,7 @@ static int decide_agent(void *data)
 			if (READ_ONCE(l->s->queues[0].ro->need_kick))
 				kick(l);
 		}
-		msleep(2);
+		msleep(20);
 	}
 	return 0;
 }
