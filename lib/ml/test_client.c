@@ -17,8 +17,6 @@
 #define pr_fmt(fmt) "ml_test: " fmt
 #undef KBUILD_MODNAME
 #define KBUILD_MODNAME "ml_test"
-#undef MODULE_PARAM_PREFIX
-#define MODULE_PARAM_PREFIX "ml_test."
 
 #include <linux/completion.h>
 #include <linux/init.h>
@@ -81,15 +79,24 @@ static u32 number_of(u32 obj)
 	return (obj * 7919) & 0xfffff;
 }
 
+/* Fill in the features of the next object's request. */
+static u32 next_object(struct test_features *f)
+{
+	u32 obj = ++seq % NR_OBJECTS;
+
+	*f = (struct test_features){
+		.number = number_of(obj),
+		.complement = -(s64)number_of(obj),
+		.seq = seq,
+	};
+	return obj;
+}
+
 static void submit_chunk(void)
 {
 	for (u32 n = min_t(u32, left, CHUNK); n; n--, left--) {
-		u32 obj = ++seq % NR_OBJECTS;
-		struct test_features f = {
-			.number = number_of(obj),
-			.complement = -(s64)number_of(obj),
-			.seq = seq,
-		};
+		struct test_features f;
+		u32 obj = next_object(&f);
 
 		if (!ml_submit(&test_proxy, obj, obj + 1, &f))
 			dropped++;
@@ -151,12 +158,8 @@ static int set_sync(const char *val, const struct kernel_param *kp)
 		return err;
 	mutex_lock(&test_lock);
 	while (n-- && !signal_pending(current)) {
-		u32 obj = ++seq % NR_OBJECTS;
-		struct test_features f = {
-			.number = number_of(obj),
-			.complement = -(s64)number_of(obj),
-			.seq = seq,
-		};
+		struct test_features f;
+		u32 obj = next_object(&f);
 		s32 out = -1;
 
 		if (!ml_decide(&test_proxy, obj, obj + 1, &f, 1000000, &out))
