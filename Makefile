@@ -25,6 +25,10 @@ test: ## run all tests
 	@scripts/test
 demo: ## show a model in charge of readahead
 	@scripts/demo
+bench: ## measure the rings, and what they cost [KVM=1 KDIR=~/linux]
+	@scripts/bench
+bench-quick: ## only whether every transport of the benchmark delivers
+	@scripts/bench --quick
 record: ## record a data set to train on
 	@scripts/record
 clean: ## remove what was built, keep the kernel sources
@@ -32,4 +36,4 @@ clean: ## remove what was built, keep the kernel sources
 	@if [ -f tools/ml/Makefile ]; then $(MAKE) -s -C tools/ml clean; fi
 
 .PHONY: help setup tree patches check-patches check-patches-full apply kernel \
-	tools test demo record clean
+	tools test demo bench bench-quick record clean

@@ -1,0 +1,247 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tables, verdicts and plots of the benchmark.
+
+usage: bench_report.py [--quick] [--failed "PART..."] DIRECTORY
+
+Reads DIRECTORY/PART.jsonl, one object per measurement:
+
+  where      native | uml | guest: what the time was taken on
+  transport  what was measured
+  payload    bytes of a message's content, or null
+  depth      messages in flight or in a batch, or null
+  cpus       producers or CPUs, or null
+  metric     what about it: FAMILY_DETAIL; rows of a family make one table
+  value      the figure; for "cdf" a list of [percentile, ns]
+  unit, n    unit, and number of samples
+  ci         half width of the 95 % confidence interval of value, or null
+  note       a remark, optional
+or {"where", "transport", "skipped": reason}.
+
+Metrics with a meaning here: "delivered" (share of the answers that came and
+were right, 1 is a pass), "rtt_p50" ... in ns, "oneway_p50" ..., "throughput"
+in 1/s, "cdf". What TARGETS names is judged where it exists.
+"""
+import argparse
+import json
+import os
+import sys
+
+PARTS = ["native", "uml", "guest", "cost", "agent"]
+RIVAL_RINGS = ["bpf-ringbuf", "bpf-ringbuf-percpu", "ck_ring"]
+SYSCALLS = ["netlink-genl", "netlink-ack", "pipe", "unix"]
+
+
+class Target:
+    """`part: value of a [/ value of b] op limit`.
+
+    a and b are dicts of what a measurement has to be; a list means any of
+    these. If several fit, `a` takes the worst, `b` the hardest for us.
+    """
+
+    def __init__(self, part, text, a, op, limit, b=None, unit="x"):
+        self.part, self.text, self.a, self.b = part, text, a, b
+        self.op, self.limit, self.unit = op, limit, unit
+
+    def judge(self, records):
+        a = values(records, self.part, self.a)
+        if not a:
+            return None, "not measured", why_not(records, self.part, self.a)
+        mine = max(a) if self.op == "<=" else min(a)
+        if self.b:
+            b = values(records, self.part, self.b)
+            if not b:
+                return None, "not measured", why_not(records, self.part, self.b)
+            other = min(b) if self.op == "<=" else max(b)
+            if not other:
+                return None, "not measured", "divided by zero"
+            mine /= other
+        met = mine <= self.limit if self.op == "<=" else mine >= self.limit
+        return met, f"{mine:.3g} {self.unit}".strip(), ""
+
+
+def rtt(transport, **more):
+    return dict(transport=transport, metric="rtt_p50", **more)
+
+
+def tput(transport, **more):
+    return dict(transport=transport, metric="throughput", **more)
+
+
+TARGETS = [
+    Target("native", "round trip p50 / bare ping-pong, 64 bytes",
+           rtt("ml_lib", payload=64), "<=", 2.0, rtt("pingpong")),
+]
+
+
+def fits(record, want):
+    for key, value in want.items():
+        have = record.get(key)
+        if have not in value if isinstance(value, list) else have != value:
+            return False
+    return True
+
+
+def values(records, part, want):
+    return [r["value"] for r in records
+            if r["part"] == part and "value" in r and fits(r, want)]
+
+
+def why_not(records, part, want):
+    names = want.get("transport")
+    names = names if isinstance(names, list) else [names]
+    reasons = [f"{r['transport']}: {r['skipped']}" for r in records
+               if r["part"] == part and "skipped" in r and r["transport"] in names]
+    return "; ".join(reasons)
+
+
+def load(directory):
+    records, bad = [], 0
+    for part in PARTS:
+        path = os.path.join(directory, part + ".jsonl")
+        if not os.path.exists(path):
+            continue
+        with open(path) as f:
+            for line in f:
+                if not line.strip():
+                    continue
+                try:
+                    record = json.loads(line)
+                    record["where"], record["transport"]
+                    if "skipped" not in record:
+                        record["metric"], record["value"]
+                except (ValueError, KeyError, TypeError) as e:
+                    print(f"bench: {path}: not a measurement ({e!r}): {line.strip()[:100]}",
+                          file=sys.stderr)
+                    bad += 1
+                    continue
+                record["part"] = part
+                records.append(record)
+    return records, bad
+
+
+def number(value):
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return value
+    if value == int(value) and abs(value) < 1e6:
+        return str(int(value))
+    if abs(value) >= 1e6:
+        return f"{value / 1e6:.2f}M"
+    if abs(value) >= 1e3:
+        return f"{value:.0f}"
+    return f"{value:.3g}"
+
+
+def table(title, head, rows):
+    rows = [head] + [[number(c) for c in row] for row in rows]
+    width = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    out = [title]
+    for row in rows:
+        cells = [row[0].ljust(width[0])]
+        cells += [c.rjust(w) for c, w in zip(row[1:], width[1:])]
+        out.append("  " + "  ".join(cells).rstrip())
+    return "\n".join(out) + "\n"
+
+
+def family_table(part, family, records):
+    """One row for each transport, payload, depth, cpus; one column per metric."""
+    metrics, rows, notes = [], {}, []
+    for r in records:
+        if r["metric"] not in metrics:
+            metrics.append(r["metric"])
+        key = (r["where"], r["transport"], r.get("payload"), r.get("depth"), r.get("cpus"))
+        rows.setdefault(key, {})[r["metric"]] = r
+        if r.get("note") and r["note"] not in notes:
+            notes.append(r["note"])
+    units = sorted({r.get("unit") or "" for r in records})
+    body = []
+    for (where, transport, payload, depth, cpus), cells in rows.items():
+        row = [transport, where, payload, depth, cpus]
+        for m in metrics:
+            r = cells.get(m)
+            text = number(r["value"]) if r else "-"
+            if r and r.get("ci"):
+                text += f" +-{number(r['ci'])}"
+            row.append(text)
+        body.append(row)
+    heads = ["transport", "where", "payload", "depth", "cpus"] + metrics
+    text = table(f"{part}: {family} [{', '.join(units)}]", heads, body)
+    return text + "".join(f"  note: {n}\n" for n in notes)
+
+
+def tables(records):
+    out = []
+    for part in PARTS:
+        mine = [r for r in records if r["part"] == part]
+        plain = [r for r in mine if "value" in r and not isinstance(r["value"], list)
+                 and r["metric"] != "delivered"]
+        families = []
+        for r in plain:
+            family = r["metric"].split("_")[0]
+            if family not in families:
+                families.append(family)
+        for family in families:
+            out.append(family_table(part, family, [
+                r for r in plain if r["metric"].split("_")[0] == family]))
+        skips = [r for r in mine if "skipped" in r]
+        if skips:
+            out.append(f"{part}: skipped\n" + "".join(
+                f"  {r['transport']}: {r['skipped']}\n" for r in skips))
+    return "\n".join(out)
+
+
+def verdicts(records):
+    rows = []
+    for t in TARGETS:
+        met, measured, why = t.judge(records)
+        word = {True: "met", False: "NOT MET", None: "-"}[met]
+        rows.append([t.text, t.part, f"{t.op} {t.limit}", measured,
+                     word + (f" ({why})" if why else "")])
+    return table("targets", ["target", "part", "to reach", "measured", "verdict"], rows)
+
+
+def deliveries(records, failed):
+    """Every transport is one test: passed, failed, skipped."""
+    passed, bad, skipped = 0, 0, 0
+    for r in records:
+        name = f"{r['part']}: {r['transport']}"
+        if "skipped" in r:
+            skipped += 1
+            print(f"SKIP {name}: {r['skipped']}")
+        elif r["metric"] == "delivered":
+            if r["value"] == 1:
+                passed += 1
+                print(f"ok   {name}: {r.get('n')} answers")
+            else:
+                bad += 1
+                print(f"FAIL {name}: {r['value']} of {r.get('n')} answers {r.get('note', '')}")
+    for part in failed:
+        bad += 1
+        print(f"FAIL {part}: the part did not end well")
+    return passed, bad, skipped
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--quick", action="store_true")
+    ap.add_argument("--failed", default="")
+    ap.add_argument("directory")
+    args = ap.parse_args()
+    records, bad = load(args.directory)
+    with open(os.path.join(args.directory, "results.json"), "w") as f:
+        json.dump(records, f, indent=0)
+    if not args.quick:
+        text = tables(records) + "\n" + verdicts(records)
+        with open(os.path.join(args.directory, "tables.txt"), "w") as f:
+            f.write(text)
+        print(text)
+    passed, wrong, skipped = deliveries(records, args.failed.split())
+    wrong += bad
+    print(f"{passed} passed, {wrong} failed, {skipped} skipped")
+    return 1 if wrong or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
