@@ -4,11 +4,18 @@
  * the same probability, whatever the features are. What was drawn, with what
  * probability and what it cost is the data from which a model can be learned
  * without bias.
+ *
+ * Objects that share a device interfere: a choice that costs its own object
+ * little can cost the others much, which is not seen as long as theirs are
+ * drawn apart from it. With --explore-block, time is cut in blocks, and in every
+ * other block one draw holds for all (switchback); in between each decision has
+ * its own.
  */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "log.h"
 #include "model.h"
 
@@ -16,6 +23,8 @@
 
 struct explore {
 	uint64_t state;
+	uint64_t block;		/* of the last shared draw */
+	float shared;
 	unsigned int nr;
 	float value[MAX_SET];
 };
@@ -27,6 +36,11 @@ static uint32_t draw(struct explore *e)
 	e->state ^= e->state << 25;
 	e->state ^= e->state >> 27;
 	return (e->state * 0x2545f4914f6cdd1dULL) >> 32;
+}
+
+static float draw_value(struct explore *e)
+{
+	return e->value[(uint64_t)draw(e) * e->nr >> 32];
 }
 
 static int explore_load(struct model *model)
@@ -78,8 +92,16 @@ static int explore_forward(struct model *model, unsigned int nr)
 {
 	struct explore *e = model->priv;
 
+	uint64_t block = 0;
+
+	if (model->explore_block_ms)
+		block = now_ns() / 1000000 / model->explore_block_ms;
+	if (block % 2 && block != e->block) {
+		e->block = block;
+		e->shared = draw_value(e);
+	}
 	for (unsigned int i = 0; i < nr; i++)
-		model->out[i] = e->value[(uint64_t)draw(e) * e->nr >> 32];
+		model->out[i] = block % 2 ? e->shared : draw_value(e);
 	return 0;
 }
 

@@ -49,6 +49,7 @@ static struct options {
 	uint32_t spin_us;
 	uint32_t mode;
 	uint64_t seed;
+	uint32_t explore_block_ms;
 	const char *device;
 	const char *record;
 	const char *user;
@@ -65,14 +66,15 @@ static struct options {
 
 enum {
 	KEY_BACKEND = 0x100, KEY_BATCH, KEY_CPU, KEY_DEVICE, KEY_EXPLORE,
-	KEY_MLOCK, KEY_MODE, KEY_NO_URING, KEY_QUEUES, KEY_SEED, KEY_SLOTS,
-	KEY_SPIN, KEY_USER,
+	KEY_EXPLORE_BLOCK, KEY_MLOCK, KEY_MODE, KEY_NO_URING, KEY_QUEUES,
+	KEY_SEED, KEY_SLOTS, KEY_SPIN, KEY_USER,
 };
 
 static const struct argp_option options[] = {
 	{ "model", 'm', "NAME=FILE", 0, "Decide for proxy NAME by the model in FILE", 1 },
 	{ "backend", KEY_BACKEND, "NAME", 0, "Evaluate models by torch, linear or null [" DEFAULT_BACKEND "]", 1 },
 	{ "explore", KEY_EXPLORE, "NAME=SET", 0, "Decide for proxy NAME at random, by a value of SET like 1,4,16", 1 },
+	{ "explore-block", KEY_EXPLORE_BLOCK, "MS", 0, "For every other MS milliseconds, draw one value for all objects", 1 },
 	{ "seed", KEY_SEED, "N", 0, "Start of the random sequence [0]", 1 },
 	{ "mode", KEY_MODE, "MODE", 0, "Set the mode of each proxy at the start: off, record or on [unchanged]", 1 },
 	{ "record", 'r', "PREFIX", 0, "Record requests, decisions and feedback to PREFIX-*.npy", 2 },
@@ -163,6 +165,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_EXPLORE:
 		add_want(state, arg, &backend_explore);
+		break;
+	case KEY_EXPLORE_BLOCK:
+		opt.explore_block_ms = number(state, "explore-block", arg, 1, 60000);
 		break;
 	case KEY_SEED:
 		opt.seed = number(state, "seed", arg, 0, UINT64_MAX);
@@ -261,6 +266,7 @@ static int load(struct mlagent *agent, struct run *r, uint32_t *payload)
 		model->backend = opt.want[i].backend;
 		model->spec = opt.want[i].spec;
 		model->seed = opt.seed;
+		model->explore_block_ms = opt.explore_block_ms;
 		if (model_open(model, opt.batch))
 			return -1;
 		if (*payload < model->schema->feature_bytes)

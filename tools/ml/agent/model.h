@@ -56,6 +56,7 @@ struct origin {
  * @schema: the proxy's
  * @spec: what the command line gave: a file, or the set to explore
  * @seed: of what is drawn at random
+ * @explore_block_ms: how long one draw is held for all objects, or 0
  * @priv: the backend's
  * @version: as the model file says, 0 if it does not
  * @probability: of the decisions, given the policy
@@ -73,6 +74,7 @@ struct model {
 	struct mlagent_schema *schema;
 	const char *spec;
 	uint64_t seed;
+	uint32_t explore_block_ms;
 	void *priv;
 	uint32_t version;
 	float probability;

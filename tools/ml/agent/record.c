@@ -125,6 +125,8 @@ static cJSON *describe(const struct model *model, const char *command)
 	cJSON_AddNumberToObject(json, "model", model->version);
 	if (model->backend == &backend_explore) {
 		cJSON_AddStringToObject(json, "explore", model->spec);
+		cJSON_AddNumberToObject(json, "explore_block_ms",
+					model->explore_block_ms);
 		/* As text: a double does not hold every seed. */
 		snprintf(text, sizeof(text), "%llu",
 			 (unsigned long long)model->seed);

@@ -59,4 +59,19 @@ def explore(prefix, nr):
     assert (np.abs(count / len(dec) - 1 / 3) < 0.1).all(), count
 
 
+def blocks(prefix, nr):
+    """In every other millisecond one draw held for all."""
+    _, dec, desc = joined(prefix, nr)
+    assert desc["explore_block_ms"] == 1
+    # A decision is drawn just before its time stamp: leave out the edges.
+    ms, part = np.divmod(dec["time_ns"].astype(np.int64), 1000000)
+    inner = (part > 200000) & (part < 900000)
+    held = {m: np.unique(dec["out0"][inner & (ms == m)]) for m in np.unique(ms[inner])
+            if (inner & (ms == m)).sum() > 20}
+    odd = [len(v) for m, v in held.items() if m % 2]
+    even = [len(v) for m, v in held.items() if m % 2 == 0]
+    print("different values per block:", odd, even)
+    assert odd and even and np.median(odd) == 1 and np.median(even) == 3
+
+
 globals()[sys.argv[1]](*sys.argv[2:])
