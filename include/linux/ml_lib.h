@@ -97,6 +97,7 @@ struct ml_proxy {
 int ml_proxy_register(struct ml_proxy *p);
 void ml_proxy_unregister(struct ml_proxy *p);
 u64 ml_submit(struct ml_proxy *p, u32 obj, u64 id, const void *features);
+bool ml_advice_poll(struct ml_proxy *p);
 bool ml_advice_read(struct ml_proxy *p, u32 obj, s32 *out);
 void ml_advice_reset(struct ml_proxy *p, u32 obj);
 bool ml_report(struct ml_proxy *p, u64 cookie, u64 id,

@@ -66,6 +66,34 @@ u64 ml_submit(struct ml_proxy *p, u32 obj, u64 id, const void *features)
 EXPORT_SYMBOL_GPL(ml_submit);
 
 /**
+ * ml_advice_poll() - take in decisions that have come
+ * @p: the proxy
+ *
+ * A decision becomes advice when this CPU submits the next time, or when the
+ * agent sees that nobody fetches it. A client that looks for advice soon after
+ * it has submitted can call this first: it costs a load if nothing has come.
+ *
+ * Context: Any.
+ * Return: true if there were decisions, for whatever proxy of the same agent.
+ */
+bool ml_advice_poll(struct ml_proxy *p)
+{
+	struct ml_proxy_core *core = p->core;
+	struct ml_session *s;
+	bool found = false;
+
+	if (!core || in_nmi())
+		return false;
+	rcu_read_lock();
+	s = rcu_dereference(core->session);
+	if (s)
+		found = ml_queue_poll(ml_session_queue(s));
+	rcu_read_unlock();
+	return found;
+}
+EXPORT_SYMBOL_GPL(ml_advice_poll);
+
+/**
  * ml_advice_read() - look an object's advice up
  * @p: the proxy
  * @obj: index of the object, less than p->nr_objects

@@ -297,6 +297,31 @@ bool ml_queue_report(struct ml_queue *q, struct ml_proxy_core *core, u64 cookie,
 }
 
 /**
+ * ml_queue_poll() - take in a few decisions, if there are any
+ * @q: the queue
+ *
+ * Looks at one word if there is none, and leaves it to others if they hold the
+ * lock.
+ *
+ * Context: Any but NMI. RCU read lock held.
+ * Return: true if there were decisions.
+ */
+bool ml_queue_poll(struct ml_queue *q)
+{
+	unsigned long flags;
+	bool found;
+
+	/* Whoever moves the position meanwhile has taken them in. */
+	if (!data_race(ml_ring_cons_peek(&q->dec, 0)))
+		return false;
+	if (!raw_spin_trylock_irqsave(&q->lock, flags))
+		return false;
+	found = drain(q, DRAIN_SUBMIT, ktime_get_mono_fast_ns());
+	raw_spin_unlock_irqrestore(&q->lock, flags);
+	return found;
+}
+
+/**
  * ml_queue_kick() - drain on behalf of the agent
  * @q: the queue
  *

@@ -52,6 +52,7 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 		    u64 id, const void *features, u32 timeout_us);
 bool ml_queue_report(struct ml_queue *q, struct ml_proxy_core *core, u64 cookie,
 		     u64 id, const struct ml_lib_feedback *fb);
+bool ml_queue_poll(struct ml_queue *q);
 u32 ml_queue_kick(struct ml_queue *q);
 void ml_queue_purge(struct ml_queue *q, int slot);
 bool ml_queue_ready(struct ml_queue *q);

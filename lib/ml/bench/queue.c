@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Transports that are calls of /dev/ml_bench: read() and write(), an ioctl that
+ * does both at once, and a uring_cmd for each request.
+ *
+ * Requests wait in a queue. Each call takes as many as it has room for, and
+ * sleeps if there are none. A uring_cmd that finds none returns -EAGAIN, so that
+ * io_uring calls it again from a thread of its own, where it sleeps. A driver
+ * such as ublk keeps the command and completes it from the agent's task work,
+ * which is cheaper than that; where requests are there already, as in mode
+ * TURNS, both do the same.
+ */
+
+#include <linux/io_uring/cmd.h>
+#include <linux/minmax.h>
+#include <linux/sched/signal.h>
+#include <linux/spinlock.h>
+#include <linux/uaccess.h>
+
+#include "bench.h"
+
+#define SLOTS	ML_BENCH_OBJECTS
+
+static DEFINE_SPINLOCK(lock);		/* the queue */
+static struct ml_bench_request slot[SLOTS];
+static u32 head, tail;
+
+static DECLARE_WAIT_QUEUE_HEAD(agent_wq);
+
+/**
+ * ml_bench_queue_wake() - wake the agent
+ *
+ * Context: Any.
+ */
+void ml_bench_queue_wake(void)
+{
+	wake_up_all(&agent_wq);
+}
+
+static int queue_begin(const struct ml_bench_run *run)
+{
+	spin_lock(&lock);
+	head = 0;
+	tail = 0;
+	spin_unlock(&lock);
+	return 0;
+}
+
+static bool queue_submit(u32 obj, const u64 *word)
+{
+	struct ml_bench_request *r;
+
+	spin_lock(&lock);
+	if (head - tail == SLOTS) {
+		spin_unlock(&lock);
+		return false;
+	}
+	r = &slot[head % SLOTS];
+	r->obj = obj;
+	memcpy(r->word, word, sizeof(r->word));
+	WRITE_ONCE(head, head + 1);
+	spin_unlock(&lock);
+	if (wq_has_sleeper(&agent_wq))
+		wake_up(&agent_wq);
+	return true;
+}
+
+static bool take(struct ml_bench_request *r)
+{
+	bool found = false;
+
+	spin_lock(&lock);
+	if (tail != head) {
+		*r = slot[tail % SLOTS];
+		WRITE_ONCE(tail, tail + 1);
+		found = true;
+	}
+	spin_unlock(&lock);
+	return found;
+}
+
+/* Take requests to user space, at least one unless the run is over. */
+static ssize_t fetch(struct ml_bench_request __user *to, size_t room)
+{
+	struct ml_bench_request r;
+	size_t n = 0;
+	int err;
+
+	while (n < room) {
+		if (!take(&r)) {
+			if (n)
+				break;
+			err = wait_event_interruptible(agent_wq,
+						       READ_ONCE(head) != READ_ONCE(tail) ||
+						       !ml_bench_running());
+			if (err)
+				return err;
+			if (!ml_bench_running())
+				break;
+			continue;
+		}
+		if (copy_to_user(&to[n], &r, sizeof(r)))
+			return -EFAULT;
+		n++;
+	}
+	return n;
+}
+
+static int commit(const struct ml_bench_answer __user *from, size_t n)
+{
+	struct ml_bench_answer a[ML_BENCH_MAX_DEPTH];
+
+	if (n > ML_BENCH_MAX_DEPTH)
+		return -EINVAL;
+	if (copy_from_user(a, from, n * sizeof(a[0])))
+		return -EFAULT;
+	for (size_t i = 0; i < n; i++)
+		ml_bench_answer(&a[i]);
+	return 0;
+}
+
+/* For struct file_operations: reads whole requests, 0 when the run is over. */
+ssize_t ml_bench_read(struct file *file, char __user *buf, size_t len,
+		      loff_t *pos)
+{
+	size_t size = sizeof(struct ml_bench_request);
+	ssize_t n;
+
+	if (len < size)
+		return -EINVAL;
+	n = fetch((struct ml_bench_request __user *)buf,
+		  min(len / size, (size_t)ML_BENCH_MAX_DEPTH));
+	return n < 0 ? n : n * size;
+}
+
+/* For struct file_operations: writes whole answers. */
+ssize_t ml_bench_write(struct file *file, const char __user *buf, size_t len,
+		       loff_t *pos)
+{
+	size_t size = sizeof(struct ml_bench_answer);
+	int err;
+
+	if (!len || len % size)
+		return -EINVAL;
+	err = commit((const struct ml_bench_answer __user *)buf, len / size);
+	return err ?: len;
+}
+
+/**
+ * ml_bench_exchange() - ML_BENCH_EXCHANGE
+ * @x: the argument
+ *
+ * Context: Process. Sleeps until there is a request or the run is over.
+ * Return: 0 or an error.
+ */
+long ml_bench_exchange(struct ml_bench_exchange *x)
+{
+	ssize_t n;
+	int err;
+
+	err = commit(u64_to_user_ptr(x->answers), x->nr_answers);
+	if (err)
+		return err;
+	n = fetch(u64_to_user_ptr(x->requests),
+		  min(x->nr_requests, ML_BENCH_MAX_DEPTH));
+	if (n < 0)
+		return n;
+	x->nr_requests = n;
+	return 0;
+}
+
+/**
+ * ml_bench_uring_cmd() - ML_BENCH_COMMIT_AND_FETCH
+ * @cmd: the command
+ * @issue_flags: IO_URING_F_*
+ *
+ * Context: Process. Sleeps if @issue_flags allow it.
+ * Return: 1 with a request, 0 without, or an error.
+ */
+int ml_bench_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	const struct ml_bench_cmd *c = (const void *)cmd->sqe->cmd;
+	struct ml_bench_answer a;
+	struct ml_bench_request r;
+	void __user *to;
+
+	if (cmd->cmd_op != ML_BENCH_COMMIT_AND_FETCH)
+		return -EOPNOTSUPP;
+	to = u64_to_user_ptr(READ_ONCE(c->request));
+	if (!(issue_flags & IO_URING_F_NONBLOCK))
+		return fetch(to, 1);	/* again, after -EAGAIN */
+
+	a.obj = READ_ONCE(c->answer.obj);
+	a.value = READ_ONCE(c->answer.value);
+	if (a.obj != ML_BENCH_NO_ANSWER)
+		ml_bench_answer(&a);
+	if (!to)
+		return 0;
+	if (!take(&r))
+		return ml_bench_running() ? -EAGAIN : 0;
+	return copy_to_user(to, &r, sizeof(r)) ? -EFAULT : 1;
+}
+
+const struct ml_bench_ops ml_bench_queue_ops = {
+	.begin = queue_begin,
+	.submit = queue_submit,
+	.receive = ml_bench_answered,
+	.wakes = true,
+};

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Transports that are shared memory: a word, ML_LIB's rings. And a tracepoint.
+ */
+
+#include <linux/bug.h>
+#include <linux/ml_lib.h>
+#include <linux/mutex.h>
+
+#include "bench.h"
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+/*
+ * Ping-pong. A word changes hands: nothing that crosses two processors can take
+ * less time than the two transfers of its cache line.
+ */
+
+static u32 ball;
+
+static int pingpong_begin(const struct ml_bench_run *run)
+{
+	ball = 0;
+	return run->depth == 1 && run->mode == ML_BENCH_SPIN ? 0 : -EINVAL;
+}
+
+static bool pingpong_submit(u32 obj, const u64 *word)
+{
+	/* As a ring does it, in both directions; pairs with the agent. */
+	smp_store_release(&ml_bench_page->ball, ++ball);
+	return true;
+}
+
+static bool pingpong_receive(u32 obj, s32 *value)
+{
+	/* Pairs with the agent's release. */
+	if (smp_load_acquire(&ml_bench_page->ball) != ball + 1)
+		return false;
+	ball++;
+	return true;
+}
+
+const struct ml_bench_ops ml_bench_pingpong_ops = {
+	.begin = pingpong_begin,
+	.submit = pingpong_submit,
+	.receive = pingpong_receive,
+	.bare = true,
+};
+
+/*
+ * ML_LIB, as its clients use it. The proxy is there while /dev/ml_bench is open.
+ */
+
+struct features {
+	u64 word[ML_BENCH_WORDS];
+};
+
+#define WORD(_i)						\
+	{							\
+		.name = "word" #_i, .type = ML_LIB_U64,		\
+		.offset = (_i) * sizeof(u64), .scale = 1,	\
+		.min = 0, .max = S64_MAX,			\
+	}
+
+static const struct ml_lib_field fields_in[] = {
+	WORD(0), WORD(1), WORD(2), WORD(3), WORD(4), WORD(5), WORD(6), WORD(7),
+};
+
+static const struct ml_lib_field fields_out[] = {
+	ML_OUTPUT(0, "value", "", 1, 0, ML_BENCH_RANGE - 1),
+};
+
+static const struct ml_schema schema = {
+	.features = fields_in,
+	.nr_features = ARRAY_SIZE(fields_in),
+	.feature_bytes = sizeof(struct features),
+	.outputs = fields_out,
+	.nr_outputs = ARRAY_SIZE(fields_out),
+};
+
+static struct ml_proxy proxy = {
+	.name = ML_BENCH_PROXY,
+	.schema = &schema,
+	.nr_objects = ML_BENCH_OBJECTS,
+	.rate = 1000000,
+	.deadline_us = 1000000,
+	.ttl_ms = 10000,
+	.owner = THIS_MODULE,
+};
+
+static DEFINE_MUTEX(proxy_lock);
+static u32 proxy_users;
+
+/* There may be new advice. */
+static bool look;
+
+/**
+ * ml_bench_proxy_get() - register the proxy, if nobody has
+ *
+ * Context: Process. May sleep.
+ * Return: 0 or an error of ml_proxy_register().
+ */
+int ml_bench_proxy_get(void)
+{
+	int err = 0;
+
+	mutex_lock(&proxy_lock);
+	if (!proxy_users)
+		err = ml_proxy_register(&proxy);
+	if (!err)
+		proxy_users++;
+	mutex_unlock(&proxy_lock);
+	return err;
+}
+
+/**
+ * ml_bench_proxy_put() - unregister the proxy, if nobody needs it any more
+ *
+ * Context: Process. May sleep.
+ */
+void ml_bench_proxy_put(void)
+{
+	mutex_lock(&proxy_lock);
+	if (!--proxy_users)
+		ml_proxy_unregister(&proxy);
+	mutex_unlock(&proxy_lock);
+}
+
+/* The advice of the last request for this object has been used up. */
+static void ring_prepare(u32 obj)
+{
+	ml_advice_reset(&proxy, obj);
+}
+
+static bool ring_submit(u32 obj, const u64 *word)
+{
+	look = true;		/* submitting takes decisions in, too */
+	return ml_submit(&proxy, obj, obj + 1, word);
+}
+
+static bool ring_receive(u32 obj, s32 *value)
+{
+	if (!ml_advice_poll(&proxy) && !look)
+		return false;
+	look = ml_advice_read(&proxy, obj, value);
+	return look;
+}
+
+static bool ring_call(u32 obj, const u64 *word, s32 *value)
+{
+	return ml_decide(&proxy, obj, obj + 1, word, 1000000, value);
+}
+
+const struct ml_bench_ops ml_bench_ring_ops = {
+	.prepare = ring_prepare,
+	.submit = ring_submit,
+	.receive = ring_receive,
+	.call = ring_call,
+};
+
+/*
+ * A tracepoint, into the trace buffer if tracing is on. There is no way back.
+ */
+
+static bool trace_submit(u32 obj, const u64 *word)
+{
+	trace_ml_bench_request(obj, word);
+	return true;
+}
+
+const struct ml_bench_ops ml_bench_trace_ops = {
+	.submit = trace_submit,
+};
