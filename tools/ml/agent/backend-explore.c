@@ -101,7 +101,7 @@ static int explore_forward(struct model *model, unsigned int nr)
 		e->shared = draw_value(e);
 	}
 	for (unsigned int i = 0; i < nr; i++)
-		model->out[i] = block % 2 ? e->shared : draw_value(e);
+		model->room[i] = block % 2 ? e->shared : draw_value(e);
 	return 0;
 }
 

@@ -126,7 +126,7 @@ static int linear_forward(struct model *model, unsigned int nr)
 	uint32_t nr_in = model->schema->nr_features;
 	uint32_t nr_out = model->schema->nr_outputs;
 	const float *in = model->in;
-	float *out = model->out;
+	float *out = model->room;
 
 	for (unsigned int i = 0; i < nr; i++, in += nr_in) {
 		for (uint32_t j = 0; j < nr_out; j++) {

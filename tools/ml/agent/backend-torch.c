@@ -17,9 +17,8 @@
 
 static int run(struct model *model, unsigned int nr, char *err, size_t len)
 {
-	return torch_shim_forward(model->priv, model->in, nr,
-				  model->schema->nr_features, model->out,
-				  model->schema->nr_outputs, err, len);
+	return torch_shim_forward(model->priv, nr, model->schema->nr_outputs,
+				  &model->out, err, len);
 }
 
 static int check_meta(struct model *model, const char *text)
@@ -56,6 +55,8 @@ static int torch_load(struct model *model)
 		return ret;
 
 	/* The batch is still all zeros. */
+	ret = torch_shim_bind(model->priv, model->in, model->max,
+			      model->schema->nr_features, err, sizeof(err));
 	for (int i = 0; i < WARM_UP && !ret; i++) {
 		ret = run(model, 1, err, sizeof(err));
 		if (!ret)

@@ -19,7 +19,7 @@ static int null_load(struct model *model)
 static int null_forward(struct model *model, unsigned int nr)
 {
 	for (unsigned int i = 0; i < nr * model->schema->nr_outputs; i++)
-		model->out[i] = NAN;
+		model->room[i] = NAN;
 	return 0;
 }
 
@@ -52,108 +52,19 @@ const struct backend *backend_find(const char *name)
 	return NULL;
 }
 
-static unsigned int type_size(uint32_t type)
-{
-	static const unsigned char size[] = {
-		[ML_LIB_U8]	= 1, [ML_LIB_S8]	= 1,
-		[ML_LIB_U16]	= 2, [ML_LIB_S16]	= 2,
-		[ML_LIB_U32]	= 4, [ML_LIB_S32]	= 4,
-		[ML_LIB_U64]	= 8, [ML_LIB_S64]	= 8,
-	};
-
-	return type < sizeof(size) ? size[type] : 0;
-}
-
-#define GET(type) ({ type v_; memcpy(&v_, p, sizeof(v_)); (double)v_; })
-
-static float feature(const struct ml_lib_field *f, const uint8_t *payload)
-{
-	const uint8_t *p = payload + f->offset;
-	double v;
-
-	switch (f->type) {
-	case ML_LIB_U8:
-		v = GET(uint8_t);
-		break;
-	case ML_LIB_S8:
-		v = GET(int8_t);
-		break;
-	case ML_LIB_U16:
-		v = GET(uint16_t);
-		break;
-	case ML_LIB_S16:
-		v = GET(int16_t);
-		break;
-	case ML_LIB_U32:
-		v = GET(uint32_t);
-		break;
-	case ML_LIB_S32:
-		v = GET(int32_t);
-		break;
-	case ML_LIB_U64:
-		v = GET(uint64_t);
-		break;
-	default:
-		v = GET(int64_t);
-		break;
-	}
-	return (float)(v / f->scale);
-}
-
-/*
- * Convert the outputs of one request to integers.
- *
- * Return: flags to add to the decision.
- */
-static uint32_t convert(struct model *model, const float *out, int32_t *value)
-{
-	const struct mlagent_schema *s = model->schema;
-	const struct ml_lib_field *f = &s->field[s->nr_features];
-
-	for (uint32_t i = 0; i < s->nr_outputs; i++) {
-		double v = rint((double)out[i] * f[i].scale);
-
-		if (!isfinite(v)) {
-			model->declined++;
-			goto decline;
-		}
-		if (v < (double)f[i].min || v > (double)f[i].max ||
-		    v < INT32_MIN || v > INT32_MAX) {
-			model->range++;
-			goto decline;
-		}
-		value[i] = (int32_t)v;
-	}
-	model->decided++;
-	return 0;
-
-decline:
-	memset(value, 0, s->nr_outputs * sizeof(value[0]));
-	return ML_LIB_DECISION_DECLINED;
-}
-
 int model_open(struct model *model, unsigned int max)
 {
 	const struct mlagent_schema *s = model->schema;
 
-	for (uint32_t i = 0; i < s->nr_features; i++) {
-		const struct ml_lib_field *f = &s->field[i];
-		unsigned int size = type_size(f->type);
-
-		if (!size || f->offset > s->feature_bytes ||
-		    s->feature_bytes - f->offset < size) {
-			warn("%s: feature '%s' has a type or offset that this agent does not know: update the agent",
-			     s->name, f->name);
-			return -1;
-		}
-	}
-
+	if (convert_init(&model->convert, s))
+		return -1;
 	model->max = max;
 	model->probability = 1;
 	model->in = calloc((size_t)max * (s->nr_features ?: 1), sizeof(float));
-	model->out = calloc((size_t)max * s->nr_outputs, sizeof(float));
+	model->room = calloc((size_t)max * s->nr_outputs, sizeof(float));
+	model->out = model->room;
 	model->origin = calloc(max, sizeof(model->origin[0]));
-	if (!model->in || !model->out || !model->origin) {
+	if (!model->in || !model->room || !model->origin) {
 		warn("out of memory");
 		return -1;
 	}
@@ -165,7 +76,7 @@ void model_close(struct model *model)
 	if (model->priv)
 		model->backend->unload(model);
 	free(model->in);
-	free(model->out);
+	free(model->room);
 	free(model->origin);
 	free(model->schema);
 }
@@ -173,11 +84,8 @@ void model_close(struct model *model)
 void model_add(struct model *model, uint32_t queue,
 	       const struct ml_lib_request *req)
 {
-	const struct mlagent_schema *s = model->schema;
-	float *row = model->in + (size_t)model->nr * s->nr_features;
-
-	for (uint32_t i = 0; i < s->nr_features; i++)
-		row[i] = feature(&s->field[i], req->payload);
+	convert_features(&model->convert, req->payload, model->in +
+			 (size_t)model->nr * model->schema->nr_features);
 	model->origin[model->nr++] = (struct origin) {
 		.cookie = req->cookie,
 		.queue = queue,
@@ -187,27 +95,52 @@ void model_add(struct model *model, uint32_t queue,
 		record_request(model->record, req);
 }
 
+/*
+ * The outputs of one request.
+ *
+ * Return: flags to add to the decision.
+ */
+static uint32_t judge(struct model *model, const float *row, int32_t *value)
+{
+	switch (convert_outputs(&model->convert, row, value)) {
+	case CONVERT_OK:
+		model->decided++;
+		return 0;
+	case CONVERT_NAN:
+		model->declined++;
+		break;
+	case CONVERT_RANGE:
+		model->range++;
+		break;
+	}
+	memset(value, 0, model->schema->nr_outputs * sizeof(value[0]));
+	return ML_LIB_DECISION_DECLINED;
+}
+
 void model_decide(struct model *model, struct mlagent *agent,
 		  void (*kick)(void *ctx, uint32_t queue), void *ctx)
 {
 	uint32_t nr_out = model->schema->nr_outputs;
 	unsigned int i, nr = model->nr;
+	const float *row;
 	uint64_t now;
 
+	model->out = model->room;
 	if (model->backend->forward(model, nr)) {
 		model->failed += nr;
+		model->out = model->room;
 		for (i = 0; i < nr * nr_out; i++)
-			model->out[i] = NAN;
+			model->room[i] = NAN;
 	}
 	now = model->record ? now_ns() : 0;
 
-	for (i = 0; i < nr; i++) {
+	for (i = 0, row = model->out; i < nr; i++, row += nr_out) {
 		const struct origin *o = &model->origin[i];
-		int32_t value[ML_LIB_MAX_OUTPUTS] = { 0 };
 		uint32_t flags = model->backend->decision_flags;
+		int32_t value[ML_LIB_MAX_OUTPUTS];
 		int err;
 
-		flags |= convert(model, model->out + i * nr_out, value);
+		flags |= judge(model, row, value);
 		err = mlagent_decide(agent, o->queue, o->cookie, flags, value,
 				     nr_out);
 		if (err == -ENOSPC) {

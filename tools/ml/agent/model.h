@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <cJSON.h>
 
+#include "convert.h"
 #include "mlagent.h"
 
 struct model;
@@ -22,8 +23,9 @@ struct record;
  * @name: for --backend and messages
  * @decision_flags: ML_LIB_DECISION_* of every decision
  * @load: read @model->spec, set @model->priv; says what is wrong by warn()
- * @forward: from @model->in to @model->out, @nr rows each; NaN declines a row;
- *	says what is wrong by warn()
+ * @forward: evaluate @nr rows of @model->in into @model->room, or set
+ *	@model->out to where the outputs are until the next call; NaN declines
+ *	a row; says what is wrong by warn()
  * @unload: free @model->priv
  *
  * load and forward return 0 or -1.
@@ -64,7 +66,9 @@ struct origin {
  * @max: most requests in a batch
  * @nr: requests in the batch
  * @in: @max rows of features, in units of the schema
- * @out: @max rows of outputs, in units of the schema
+ * @room: of the outputs: @max rows
+ * @out: the outputs of the last forward, in units of the schema
+ * @convert: from and to the kernel's integers
  * @origin: of each request
  *
  * The counters are of requests, and the agent's own.
@@ -83,7 +87,9 @@ struct model {
 	unsigned int max;
 	unsigned int nr;
 	float *in;
-	float *out;
+	float *room;
+	const float *out;
+	struct convert convert;
 	struct origin *origin;
 
 	uint64_t requests;

@@ -42,8 +42,9 @@ static struct model *find(struct run *run, uint32_t proxy)
 	return NULL;
 }
 
-static void take(struct run *run, uint32_t queue,
-		 const struct ml_lib_request *req)
+/* Return: the model whose batch this filled, or NULL. */
+static struct model *take(struct run *run, const struct ml_lib_request *req,
+			  uint32_t queue)
 {
 	struct model *model = find(run, req->proxy);
 	size_t len = req->words * 8U;
@@ -52,7 +53,7 @@ static void take(struct run *run, uint32_t queue,
 	    len >= model->schema->feature_bytes) {
 		model_add(model, queue, req);
 		if (model->nr == model->max)
-			model_decide(model, run->agent, kick, run);
+			return model;
 	} else if (model && req->type == ML_LIB_RECORD_FEEDBACK &&
 		   len >= sizeof(struct ml_lib_feedback)) {
 		model->feedbacks++;
@@ -61,28 +62,46 @@ static void take(struct run *run, uint32_t queue,
 	} else {
 		run->foreign++;
 	}
+	return NULL;
 }
 
-/* Return: whether there was work. */
-static bool pass(struct run *run)
+/*
+ * Take what a queue holds, at most a ring full of it. What is taken has been
+ * copied, so the slots go back before a model runs: the kernel must not drop
+ * requests for want of slots that nobody reads any more.
+ *
+ * Return: whether there was anything.
+ */
+static bool gather(struct run *run, uint32_t queue)
 {
-	uint32_t nr_queues = mlagent_nr_queues(run->agent);
-	uint32_t nr_slots = mlagent_nr_slots(run->agent);
+	uint32_t left = mlagent_nr_slots(run->agent);
+	const struct ml_lib_request *req;
 	bool work = false;
+	uint32_t nr = 0;
 
-	for (uint32_t q = 0; q < nr_queues; q++) {
-		const struct ml_lib_request *req;
-		uint32_t nr = 0;
+	while (left && (req = mlagent_peek(run->agent, queue, nr))) {
+		struct model *full = take(run, req, queue);
 
-		while (nr < nr_slots && (req = mlagent_peek(run->agent, q, nr))) {
-			take(run, q, req);
-			nr++;
-		}
-		if (nr) {
-			mlagent_release(run->agent, q, nr);
-			work = true;
+		work = true;
+		left--;
+		nr++;
+		if (full) {
+			mlagent_release(run->agent, queue, nr);
+			nr = 0;
+			model_decide(full, run->agent, kick, run);
 		}
 	}
+	if (nr)
+		mlagent_release(run->agent, queue, nr);
+	return work;
+}
+
+bool run_pass(struct run *run)
+{
+	bool work = false;
+
+	for (uint32_t q = 0; q < mlagent_nr_queues(run->agent); q++)
+		work |= gather(run, q);
 	for (unsigned int i = 0; i < run->nr_models; i++)
 		if (run->model[i].nr)
 			model_decide(&run->model[i], run->agent, kick, run);
@@ -149,7 +168,7 @@ int run(struct run *run)
 	int verdict = 0;
 
 	while (!verdict) {
-		bool work = pass(run);
+		bool work = run_pass(run);
 		uint64_t now = now_ns();
 
 		kick_where_due(run, now);

@@ -3,6 +3,9 @@
 #ifndef _ML_RUN_H
 #define _ML_RUN_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "loop.h"
 #include "model.h"
 
@@ -29,6 +32,14 @@ struct run {
 	uint64_t sleeps;
 	uint64_t foreign;
 };
+
+/**
+ * run_pass() - decide all that the rings hold, and return
+ * @run: what
+ *
+ * Return: whether there was work.
+ */
+bool run_pass(struct run *run);
 
 /**
  * run() - serve until told to end

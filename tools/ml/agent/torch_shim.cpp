@@ -16,7 +16,11 @@
 
 struct torch_shim {
 	torch::jit::script::Module module;
-	std::vector<torch::jit::IValue> args;
+	torch::jit::Function *forward;
+	torch::jit::Stack args;		// the module, a tensor, defaults
+	torch::jit::Stack stack;	// of the call
+	std::vector<at::Tensor> rows;	// views of the first 1, 2, 3... rows
+	at::Tensor result;		// of the last call
 };
 
 namespace {
@@ -89,7 +93,6 @@ struct torch_shim *torch_shim_load(const char *path, char **meta, char *err,
 		shim->module = torch::jit::load(path, torch::kCPU, extra);
 		shim->module.eval();
 		optimize(shim->module);
-		shim->args.resize(1);
 
 		const std::string &text = extra[TORCH_SHIM_META];
 		*meta = strndup(text.data(), text.size());
@@ -97,25 +100,44 @@ struct torch_shim *torch_shim_load(const char *path, char **meta, char *err,
 	}, static_cast<torch_shim *>(nullptr), err, len);
 }
 
-int torch_shim_forward(struct torch_shim *shim, float *in, size_t nr,
-		       size_t nr_in, float *out, size_t nr_out, char *err,
-		       size_t len)
+int torch_shim_bind(struct torch_shim *shim, float *in, size_t max,
+		    size_t nr_in, char *err, size_t len)
 {
 	return guarded([&]() -> int {
 		c10::InferenceMode inference;
-		const auto rows = static_cast<int64_t>(nr);
-		const auto cols = static_cast<int64_t>(nr_out);
+		const auto cols = static_cast<int64_t>(nr_in);
 
-		shim->args[0] = torch::from_blob(in, {rows, static_cast<int64_t>(nr_in)},
-						 torch::kFloat32);
-		torch::jit::IValue result = shim->module.forward(shim->args);
+		shim->rows.clear();
+		for (size_t nr = 1; nr <= max; nr++)
+			shim->rows.push_back(torch::from_blob(
+				in, {static_cast<int64_t>(nr), cols},
+				torch::kFloat32));
 
-		if (!result.isTensor()) {
+		// Once instead of in every call, as Module::forward() does it.
+		shim->forward = &shim->module.get_method("forward").function();
+		shim->args = {shim->module._ivalue(), shim->rows.at(0)};
+		shim->forward->getSchema().checkAndNormalizeInputs(shim->args, {});
+		return 0;
+	}, -1, err, len);
+}
+
+int torch_shim_forward(struct torch_shim *shim, size_t nr, size_t nr_out,
+		       const float **out, char *err, size_t len)
+{
+	return guarded([&]() -> int {
+		c10::InferenceMode inference;
+
+		shim->stack.assign(shim->args.begin(), shim->args.end());
+		shim->stack[1] = shim->rows.at(nr - 1);
+		shim->forward->run(shim->stack);
+		if (shim->stack.size() != 1 || !shim->stack[0].isTensor()) {
 			std::snprintf(err, len, "its output is not a tensor");
 			return -1;
 		}
-		at::Tensor t = result.toTensor();
-		if (t.dim() != 2 || t.size(0) != rows || t.size(1) != cols) {
+
+		at::Tensor t = std::move(shim->stack[0]).toTensor();
+		if (t.dim() != 2 || t.size(0) != static_cast<int64_t>(nr) ||
+		    t.size(1) != static_cast<int64_t>(nr_out)) {
 			std::string shape;
 
 			for (auto n : t.sizes())
@@ -124,8 +146,11 @@ int torch_shim_forward(struct torch_shim *shim, float *in, size_t nr,
 				      shape.c_str(), nr, nr_out);
 			return -1;
 		}
-		t = t.to(torch::kCPU, torch::kFloat32).contiguous();
-		std::memcpy(out, t.data_ptr<float>(), nr * nr_out * sizeof(*out));
+		if (!t.device().is_cpu() || t.scalar_type() != at::kFloat ||
+		    !t.is_contiguous())
+			t = t.to(torch::kCPU, torch::kFloat32).contiguous();
+		shim->result = std::move(t);
+		*out = shim->result.data_ptr<float>();
 		return 0;
 	}, -1, err, len);
 }

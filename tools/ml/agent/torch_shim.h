@@ -31,21 +31,36 @@ struct torch_shim *torch_shim_load(const char *path, char **meta, char *err,
 				   size_t len);
 
 /**
- * torch_shim_forward() - evaluate
+ * torch_shim_bind() - say where the features will be
  * @shim: the module
- * @in: @nr rows of @nr_in features; read in place
- * @nr: number of rows
+ * @in: room for @max rows of @nr_in features; read in place from now on
+ * @max: most rows of a call
  * @nr_in: number of features
- * @out: room for @nr rows of @nr_out outputs
- * @nr_out: number of outputs; the module's answer must have this shape
+ * @err: filled in on failure
+ * @len: its size
+ *
+ * What a call needs is made here, so that a call makes nothing but what the
+ * module itself does.
+ *
+ * Return: 0, or -1 if the module does not take one tensor.
+ */
+int torch_shim_bind(struct torch_shim *shim, float *in, size_t max,
+		    size_t nr_in, char *err, size_t len);
+
+/**
+ * torch_shim_forward() - evaluate
+ * @shim: the module, bound
+ * @nr: number of rows, 1 to the bound maximum
+ * @nr_out: number of outputs; the module's answer must have the shape
+ *	[@nr, @nr_out]
+ * @out: set to the outputs, row by row; valid until the next call
  * @err: filled in on failure
  * @len: its size
  *
  * Return: 0 or -1.
  */
-int torch_shim_forward(struct torch_shim *shim, float *in, size_t nr,
-		       size_t nr_in, float *out, size_t nr_out, char *err,
-		       size_t len);
+int torch_shim_forward(struct torch_shim *shim, size_t nr, size_t nr_out,
+		       const float **out, char *err, size_t len);
 
 void torch_shim_free(struct torch_shim *shim);
 
