@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Time, CPUs and memory. */
+#include <err.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "bench.h"
+
+double tsc_ghz;
+u32 bench_mult, bench_shift = 32;
+int cpu_sender, cpu_peer;
+
+static u64 clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+u64 thread_ns(void)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		err(2, "pin to CPU %d", cpu);
+}
+
+void *shared_zalloc(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (p == MAP_FAILED)
+		err(2, "mmap");
+	return p;
+}
+
+/* Which CPUs, and how fast the cycle counter counts. */
+void bench_init(void)
+{
+	int cpus[2], n = 0;
+	cpu_set_t set;
+	u64 ns, cycles;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		err(2, "sched_getaffinity");
+	for (int i = 0; i < CPU_SETSIZE && n < 2; i++)
+		if (CPU_ISSET(i, &set))
+			cpus[n++] = i;
+	if (n < 2)
+		errx(2, "two CPUs are needed");
+	cpu_sender = cpus[0];
+	cpu_peer = cpus[1];
+
+	ns = clock_ns(CLOCK_MONOTONIC_RAW);
+	cycles = tsc();
+	while (clock_ns(CLOCK_MONOTONIC_RAW) - ns < 200000000)
+		;
+	ns = clock_ns(CLOCK_MONOTONIC_RAW) - ns;
+	cycles = tsc() - cycles;
+	tsc_ghz = (double)cycles / ns;
+	bench_mult = (u32)((double)(1ULL << bench_shift) / tsc_ghz);
+}

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Round trips, one-way latency and throughput of one sender and one peer.
+ *
+ * All cases are open at the same time and measured in turn, a short block each,
+ * for as many rounds as the plan has, so that whatever disturbs the machine
+ * disturbs all of them. A figure is the median of the rounds, percentiles are
+ * those of all samples, and the confidence interval is over the rounds.
+ */
+#include <err.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define MAX_ROUNDS 32
+
+/* One block: @nr messages over an open channel. */
+struct block {
+	struct chan *c;
+	u64 nr;
+	u32 depth;
+	bool reply;
+	u32 *oneway;		/* ns of each, or NULL */
+	volatile bool ready;
+};
+
+static void *peer(void *arg)
+{
+	static struct record rec[MAX_BATCH];
+	struct block *b = arg;
+	struct chan *c = b->c;
+	u64 end = c->taken + b->nr, i = 0;
+
+	pin(cpu_peer);
+	b->ready = true;
+	if (c->ops->serve) {
+		c->ops->serve(c, b->nr);
+		return NULL;
+	}
+	while (c->taken < end) {
+		u64 left = end - c->taken;
+		u32 nr = c->ops->take(c, rec, left < b->depth ? left : b->depth);
+
+		if (!nr)
+			continue;
+		if (b->oneway)
+			b->oneway[i++] = tsc_ns(tsc() - rec[0].word[1]);
+		if (b->reply)
+			c->ops->reply(c, rec, nr);
+	}
+	return NULL;
+}
+
+static void rtt(struct chan *c, u32 nr, u32 *ns)
+{
+	u64 t = tsc(), now;
+
+	if (c->ops->rtt) {
+		c->ops->rtt(c, nr, ns);
+		return;
+	}
+	for (u32 i = 0; i < nr; i++) {
+		while (!c->ops->put(c, 1))
+			;
+		while (!c->ops->fetch(c, 1))
+			;
+		now = tsc();
+		ns[i] = tsc_ns(now - t);
+		t = now;
+	}
+}
+
+static void stream(struct chan *c, u64 nr, u32 depth)
+{
+	u64 end = c->sent + nr;
+
+	if (c->ops->stream) {
+		c->ops->stream(c, nr, depth);
+		return;
+	}
+	while (c->sent < end)
+		c->ops->put(c, end - c->sent < depth ? end - c->sent : depth);
+}
+
+/* Up to two batches are under way, so that both sides have work. */
+static void exchange(struct chan *c, u64 nr, u32 depth)
+{
+	u64 end = c->sent + nr;
+
+	if (c->ops->exchange) {
+		c->ops->exchange(c, nr, depth);
+		return;
+	}
+	while (c->got < end) {
+		u32 batch = end - c->sent < depth ? end - c->sent : depth;
+
+		if (batch && c->sent - c->got <= depth) {
+			while (batch)
+				batch -= c->ops->put(c, batch);
+			continue;
+		}
+		c->ops->fetch(c, depth);
+	}
+}
+
+enum mode { RTT, ONEWAY, STREAM, EXCHANGE };
+
+/* Returns the cycles that the block took. */
+static u64 run_block(struct chan *c, enum mode mode, u64 nr, u32 depth, u32 *ns)
+{
+	struct block b = {
+		.c = c, .nr = nr, .depth = depth, .reply = mode != STREAM,
+		.oneway = mode == ONEWAY ? ns : NULL,
+	};
+	static u32 scratch[1 << 17];
+	pthread_t thread;
+	u64 begin, end;
+
+	c->stamp = mode == ONEWAY;
+	if (!c->ops->kernel) {
+		if (pthread_create(&thread, NULL, peer, &b))
+			errx(2, "no thread");
+		while (!b.ready)
+			;
+	}
+	begin = tsc();
+	if (mode == RTT || mode == ONEWAY)
+		rtt(c, nr, mode == RTT ? ns : scratch);
+	else if (mode == STREAM)
+		stream(c, nr, depth);
+	else
+		exchange(c, nr, depth);
+	if (!c->ops->kernel)
+		pthread_join(thread, NULL);
+	end = tsc();
+	/* A thread of the kernel that polls has to go to sleep first. */
+	if (c->ops->kernel)
+		usleep(3000);
+	return end - begin;
+}
+
+static const char *open_chan(struct chan **cp, const struct ops *ops, u32 payload)
+{
+	struct chan *c = shared_zalloc(sizeof(*c));
+	const char *why;
+
+	c->ops = ops;
+	c->payload = payload;
+	c->bytes = HEADER_BYTES + payload;
+	memset(c->rec.word, 0x5a, sizeof(c->rec.word));
+	why = ops->open(c);
+	*cp = why ? NULL : c;
+	return why;
+}
+
+static u64 wrong(const struct chan *c)
+{
+	return c->wrong + c->wrong_taken;
+}
+
+/* A case: a transport with a payload and a depth, and what came out. */
+struct kase {
+	struct chan *c;
+	struct where w;
+	enum mode mode;
+	u32 block;
+	u32 *ns;
+	double round[MAX_ROUNDS];
+};
+
+/* How many messages fit into a block of @ms; also warms up. */
+static u32 size_block(struct kase *k, u32 most, double ms)
+{
+	static u32 ns[1 << 17];
+	u32 nr = k->c->ops->sleeps || k->c->ops->kernel ? 256 : 8192;
+	double took;
+
+	run_block(k->c, k->mode, nr, k->w.depth, ns);
+	took = run_block(k->c, k->mode, nr, k->w.depth, ns) / tsc_ghz;
+	nr = nr * ms * 1e6 / took;
+	return nr < 256 ? 256 : nr > most ? most : nr;
+}
+
+static void out_latency(struct kase *k, const struct plan *plan, const char *what)
+{
+	static const struct { const char *name; double at; } p[] = {
+		{ "p50", .50 }, { "p99", .99 }, { "p99.9", .999 },
+	};
+	u64 n = (u64)k->block * plan->rounds;
+	double ci = ci95(k->round, plan->rounds);
+	char metric[32];
+
+	sort_u32(k->ns, n);
+	for (int i = 0; i < 3; i++) {
+		snprintf(metric, sizeof(metric), "%s_%s", what, p[i].name);
+		out_value(&k->w, metric, k->ns[(u64)(n * p[i].at)], "ns", n,
+			  i ? -1 : ci);
+	}
+	snprintf(metric, sizeof(metric), "%s_max", what);
+	out_value(&k->w, metric, k->ns[n - 1], "ns", n, -1);
+	if (k->mode == RTT)
+		out_cdf(&k->w, k->ns, n);
+}
+
+static int run_cases(struct kase *k, int nr, const struct plan *plan)
+{
+	int bad = 0;
+
+	for (int round = 0; round < plan->rounds; round++) {
+		fprintf(stderr, "native: round %d of %d, %d cases\n",
+			round + 1, plan->rounds, nr);
+		for (int i = 0; i < nr; i++) {
+			struct kase *this = &k[i];
+			bool latency = this->mode <= ONEWAY;
+			u32 *ns = this->ns + (u64)round * this->block;
+			u64 cycles = run_block(this->c, this->mode, this->block,
+					       this->w.depth, ns);
+
+			if (latency) {
+				static u32 copy[1 << 17];
+
+				memcpy(copy, ns, this->block * sizeof(*ns));
+				sort_u32(copy, this->block);
+				this->round[round] = copy[this->block / 2];
+			} else {
+				this->round[round] = this->block * 1e9 * tsc_ghz / cycles;
+			}
+		}
+	}
+	for (int i = 0; i < nr; i++) {
+		struct kase *this = &k[i];
+		double ci = ci95(this->round, plan->rounds);
+
+		if (wrong(this->c)) {
+			warnx("%s: %llu wrong", this->c->ops->name,
+			      (unsigned long long)wrong(this->c));
+			bad++;
+		}
+		if (this->mode <= ONEWAY)
+			out_latency(this, plan, this->mode == RTT ? "rtt" : "oneway");
+		else
+			out_value(&this->w, this->mode == STREAM ?
+				  "throughput_oneway" : "throughput_exchange",
+				  median(this->round, plan->rounds), "1/s",
+				  (u64)this->block * plan->rounds, ci);
+		free(this->ns);
+	}
+	return bad;
+}
+
+static bool add(struct kase *k, const struct ops *ops, enum mode mode,
+		u32 payload, u32 depth, const struct plan *plan)
+{
+	const char *why;
+
+	*k = (struct kase) {
+		.w = { .transport = ops->name, .payload = payload,
+		       .depth = depth, .cpus = 1, .note = ops->note },
+		.mode = mode,
+	};
+	why = open_chan(&k->c, ops, payload);
+	if (why)
+		return false;
+	k->block = size_block(k, mode <= ONEWAY ? plan->rtt_block : plan->stream_block,
+			      mode <= ONEWAY ? 40 : 15);
+	if (mode <= ONEWAY)
+		k->ns = calloc((u64)k->block * plan->rounds, sizeof(*k->ns));
+	return true;
+}
+
+static void close_cases(struct kase *k, int nr)
+{
+	for (int i = 0; i < nr; i++)
+		if (k[i].c->ops->close)
+			k[i].c->ops->close(k[i].c);
+}
+
+int run_rtt(const struct ops **ops, int nr, const struct plan *plan)
+{
+	static const u32 payload[] = { 64, 16, 128, 256 };
+	static struct kase k[256];
+	int n = 0, bad;
+
+	for (int i = 0; i < nr; i++) {
+		if (!ops[i]->rtt && !ops[i]->fetch)
+			continue;
+		for (int p = 0; p < 4; p++) {
+			/* The others at 64 bytes only, where they are compared. */
+			if (p && (ops[i]->sleeps || ops[i]->kernel || ops[i]->rtt_only))
+				continue;
+			n += add(&k[n], ops[i], RTT, payload[p], 1, plan);
+		}
+		if (!ops[i]->kernel && !ops[i]->serve && ops[i]->fetch)
+			n += add(&k[n], ops[i], ONEWAY, 64, 1, plan);
+	}
+	bad = run_cases(k, n, plan);
+	close_cases(k, n);
+	return bad;
+}
+
+int run_throughput(const struct ops **ops, int nr, const struct plan *plan)
+{
+	static const struct { u32 payload, depth; } at[] = {
+		{ 64, 1 }, { 64, 4 }, { 64, 16 }, { 64, 32 }, { 64, 64 },
+		{ 64, 256 }, { 16, 32 }, { 128, 32 }, { 256, 32 },
+	};
+	static struct kase k[256];
+	int n, bad = 0;
+
+	for (unsigned int a = 0; a < sizeof(at) / sizeof(at[0]); a++) {
+		n = 0;
+		for (int i = 0; i < nr; i++) {
+			if (ops[i]->rtt_only)
+				continue;
+			if (ops[i]->exchange || ops[i]->fetch)
+				n += add(&k[n], ops[i], EXCHANGE, at[a].payload,
+					 at[a].depth, plan);
+			if (ops[i]->kernel)
+				continue;
+			if (ops[i]->stream || ops[i]->put_only)
+				n += add(&k[n], ops[i], STREAM, at[a].payload,
+					 at[a].depth, plan);
+		}
+		bad += run_cases(k, n, plan);
+		close_cases(k, n);
+	}
+	return bad;
+}
+
+/* Every transport delivers every answer: no time is looked at. */
+int run_quick(const struct ops **ops, int nr)
+{
+	static u32 ns[1 << 17];
+	int bad = 0;
+
+	for (int i = 0; i < nr; i++) {
+		struct where w = { .transport = ops[i]->name, .payload = 64 };
+		u32 each = ops[i]->sleeps || ops[i]->kernel ? 2000 : 20000;
+		u64 got, want = 0;
+		const char *why;
+		struct chan *c;
+
+		why = open_chan(&c, ops[i], 64);
+		if (why) {
+			out_skip(ops[i]->name, why);
+			continue;
+		}
+		if (ops[i]->rtt || ops[i]->fetch) {
+			run_block(c, RTT, each, 1, ns);
+			want += each;
+		}
+		if (!ops[i]->rtt_only && (ops[i]->exchange || ops[i]->fetch)) {
+			run_block(c, EXCHANGE, each, 32, ns);
+			want += each;
+		}
+		got = c->got;
+		if (ops[i]->stream || ops[i]->put_only) {
+			u64 before = c->taken;
+
+			run_block(c, STREAM, each, 32, ns);
+			want += each;
+			got += c->taken - before;
+		}
+		w.note = ops[i]->note;
+		out_value(&w, "delivered",
+			  want ? (double)(got - wrong(c)) / want : 0, "share",
+			  want, -1);
+		bad += !want || got != want || wrong(c);
+		if (ops[i]->close)
+			ops[i]->close(c);
+	}
+	return bad;
+}

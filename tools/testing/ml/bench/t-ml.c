@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ML_LIB: lib/ml as the kernel, libmlagent as the agent; and ring.h alone.
+ *
+ *	ml_lib		ml_submit() ... ml_advice_read(); both sides spin
+ *	ml_lib-sleep	the same; the agent sleeps by the protocol of its library
+ *	ml_decide	the synchronous call; the caller sleeps, the agent spins
+ *	ml_decide-sleep	both sleep
+ *	ml_ring		the two rings without what the core does around them
+ */
+#include <err.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "internal.h"
+#include "kside.h"
+
+struct ml {
+	struct kside *k;
+	struct mlagent agent;
+	struct mlagent_queue queue;
+	int agent_fd, answer_fd;
+	bool agent_sleeps;
+};
+
+static void ring_bell(int fd)
+{
+	if (eventfd_write(fd, 1))
+		err(2, "eventfd");
+}
+
+/* As session_wake(): whoever sleeps is woken. */
+static void wake(void *arg)
+{
+	struct ml *m = arg;
+
+	if (m->agent_sleeps)
+		ring_bell(m->agent_fd);
+	if (m->answer_fd >= 0)
+		ring_bell(m->answer_fd);
+}
+
+static void wait_for_answer(void *arg)
+{
+	struct ml *m = arg;
+	eventfd_t v;
+
+	if (eventfd_read(m->answer_fd, &v))
+		err(2, "eventfd");
+}
+
+static const char *ml_open_how(struct chan *c, bool agent_sleeps, bool caller_sleeps)
+{
+	struct ml *m = shared_zalloc(sizeof(*m));
+	struct kside_map map;
+
+	m->k = kside_new(1, RING_SLOTS, c->payload, &map);
+	if (!m->k)
+		return "no memory";
+	m->agent_sleeps = agent_sleeps;
+	m->agent_fd = eventfd(0, EFD_NONBLOCK);
+	m->answer_fd = caller_sleeps ? eventfd(0, 0) : -1;
+	kside_on_sleep(m->k, wake, caller_sleeps ? wait_for_answer : NULL, m);
+	mlagent_queue_init(&m->queue, map.ro, map.rw, RING_SLOTS, map.slot_size);
+	m->agent = (struct mlagent) {
+		.fd = m->agent_fd, .nr_queues = 1, .queue = &m->queue,
+		.setup.nr_slots = RING_SLOTS,
+	};
+	c->priv = m;
+	return NULL;
+}
+
+static const char *ml_open(struct chan *c)
+{
+	return ml_open_how(c, false, false);
+}
+
+static const char *ml_sleep_open(struct chan *c)
+{
+	return ml_open_how(c, true, false);
+}
+
+static const char *decide_open(struct chan *c)
+{
+	return ml_open_how(c, false, true);
+}
+
+static const char *decide_sleep_open(struct chan *c)
+{
+	return ml_open_how(c, true, true);
+}
+
+static void ml_close(struct chan *c)
+{
+	struct ml *m = c->priv;
+
+	kside_free(m->k);
+	close(m->agent_fd);
+	if (m->answer_fd >= 0)
+		close(m->answer_fd);
+}
+
+static u32 ml_put(struct chan *c, u32 nr)
+{
+	struct ml *m = c->priv;
+	u32 n;
+
+	for (n = 0; n < nr; n++) {
+		const struct record *r = next_record(c);
+
+		if (!kside_submit(m->k, c->sent, r->word))
+			break;
+		c->sent++;
+	}
+	return n;
+}
+
+static void ml_sleep(struct ml *m)
+{
+	struct pollfd pfd = { .fd = m->agent.fd, .events = POLLIN };
+	eventfd_t v;
+
+	if (mlagent_sleep_begin(&m->agent)) {
+		if (poll(&pfd, 1, -1) != 1)
+			err(2, "poll");
+		if (eventfd_read(m->agent.fd, &v))
+			err(2, "eventfd");
+	}
+	mlagent_sleep_end(&m->agent);
+}
+
+/* As the agent: copy the features into the batch, then give the slots back. */
+static u32 ml_take(struct chan *c, struct record *rec, u32 nr)
+{
+	struct ml *m = c->priv;
+	u32 n;
+
+	for (n = 0; n < nr; n++) {
+		const struct ml_lib_request *req = mlagent_peek(&m->agent, 0, n);
+
+		if (!req)
+			break;
+		rec[n].n = req->object;
+		rec[n].cookie = req->cookie;
+		rec[n].proxy = req->proxy;
+		memcpy(rec[n].word, req->payload, c->payload);
+		check_record(c, &rec[n]);
+	}
+	if (n)
+		mlagent_release(&m->agent, 0, n);
+	else if (m->agent_sleeps)
+		ml_sleep(m);
+	return n;
+}
+
+static void ml_reply(struct chan *c, const struct record *rec, u32 nr)
+{
+	struct ml *m = c->priv;
+	struct timespec ts;
+
+	for (u32 n = 0; n < nr; n++) {
+		s32 out[2] = { answer_to(rec[n].n), rec[n].n & 63 };
+
+		while (mlagent_decide(&m->agent, 0, rec[n].cookie, 0, out, 2))
+			;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	if (mlagent_kick_due(&m->agent, 0, ts.tv_sec * 1000000000ULL + ts.tv_nsec))
+		kside_kick(m->k, 0);
+}
+
+/* What was decided became advice, also while requests were submitted. */
+static u32 ml_fetch(struct chan *c, u32 nr)
+{
+	struct ml *m = c->priv;
+	u64 got = c->got;
+	u32 drained;
+	s32 out[2];
+
+	(void)nr;
+	kside_poll(m->k);
+	drained = kside_drained(m->k, 0);
+	while ((u32)c->got != drained) {
+		bool valid = kside_advice(m->k, c->got, out);
+
+		check_answer(c, c->got, valid ? (u32)out[0] : ~0U);
+	}
+	return c->got - got;
+}
+
+static void decide_rtt(struct chan *c, u32 nr, u32 *ns)
+{
+	struct ml *m = c->priv;
+
+	for (u32 i = 0; i < nr; i++) {
+		u64 t = tsc();
+		const struct record *r = next_record(c);
+		s32 out[2] = { -1 };
+
+		kside_decide(m->k, c->sent, r->word, out);
+		check_answer(c, c->sent++, out[0]);
+		ns[i] = tsc_ns(tsc() - t);
+	}
+}
+
+static const struct ops ml_lib = {
+	.name = "ml_lib", .open = ml_open, .close = ml_close,
+	.put = ml_put, .take = ml_take, .reply = ml_reply, .fetch = ml_fetch,
+};
+
+static const struct ops ml_lib_sleep = {
+	.name = "ml_lib-sleep", .sleeps = true, .rtt_only = true,
+	.note = "ml_lib-sleep: the agent sleeps in poll() and is woken for each request",
+	.open = ml_sleep_open, .close = ml_close,
+	.put = ml_put, .take = ml_take, .reply = ml_reply, .fetch = ml_fetch,
+};
+
+static const struct ops ml_decide_spin = {
+	.name = "ml_decide", .sleeps = true, .rtt_only = true,
+	.note = "ml_decide: the caller sleeps, the agent spins and kicks",
+	.open = decide_open, .close = ml_close,
+	.take = ml_take, .reply = ml_reply, .rtt = decide_rtt,
+};
+
+static const struct ops ml_decide_sleep = {
+	.name = "ml_decide-sleep", .sleeps = true, .rtt_only = true,
+	.note = "ml_decide-sleep: caller and agent sleep",
+	.open = decide_sleep_open, .close = ml_close,
+	.take = ml_take, .reply = ml_reply, .rtt = decide_rtt,
+};
+
+/* ring.h alone: slots as those of ML_LIB, content straight into and out of it */
+struct rings {
+	_Alignas(128) u32 up_cons;
+	_Alignas(128) u32 down_cons;
+	_Alignas(128) struct ml_ring_prod up_prod;
+	struct ml_ring_cons down_take;
+	_Alignas(128) struct ml_ring_cons up_take;
+	struct ml_ring_prod down_prod;
+};
+
+static const char *ring_open(struct chan *c)
+{
+	u32 size = (c->bytes + 63) & ~63U;
+	struct rings *r = shared_zalloc(sizeof(*r));
+	void *up = shared_zalloc((size_t)size * RING_SLOTS);
+	void *down = shared_zalloc(sizeof(struct ml_lib_decision) * RING_SLOTS);
+
+	r->up_prod = (struct ml_ring_prod) {
+		.slots = up, .cons = &r->up_cons, .mask = RING_SLOTS - 1,
+		.slot_size = size,
+	};
+	r->up_take = (struct ml_ring_cons) {
+		.slots = up, .cons = &r->up_cons, .mask = RING_SLOTS - 1,
+		.slot_size = size,
+	};
+	r->down_prod = (struct ml_ring_prod) {
+		.slots = down, .cons = &r->down_cons, .mask = RING_SLOTS - 1,
+		.slot_size = sizeof(struct ml_lib_decision),
+	};
+	r->down_take = (struct ml_ring_cons) {
+		.slots = down, .cons = &r->down_cons, .mask = RING_SLOTS - 1,
+		.slot_size = sizeof(struct ml_lib_decision),
+	};
+	c->priv = r;
+	return NULL;
+}
+
+static u32 ring_put(struct chan *c, u32 nr)
+{
+	struct rings *r = c->priv;
+	void *slot;
+	u32 n;
+
+	for (n = 0; n < nr && !ml_ring_prod_next(&r->up_prod, &slot); n++) {
+		const struct record *rec = next_record(c);
+		struct ml_lib_request *req = slot;
+
+		req->cookie = rec->cookie;
+		req->time_ns = rec->time;
+		req->object = rec->n;
+		memcpy(req->payload, rec->word, c->payload);
+		ml_ring_prod_publish(&r->up_prod, slot);
+		c->sent++;
+	}
+	return n;
+}
+
+static u32 ring_take(struct chan *c, struct record *rec, u32 nr)
+{
+	struct rings *r = c->priv;
+	u32 n;
+
+	for (n = 0; n < nr; n++) {
+		const struct ml_lib_request *req = ml_ring_cons_peek(&r->up_take, n);
+
+		if (!req)
+			break;
+		rec[n].n = req->object;
+		rec[n].cookie = req->cookie;
+		memcpy(rec[n].word, req->payload, c->payload);
+		check_record(c, &rec[n]);
+	}
+	if (n)
+		ml_ring_cons_release(&r->up_take, n);
+	return n;
+}
+
+static void ring_reply(struct chan *c, const struct record *rec, u32 nr)
+{
+	struct rings *r = c->priv;
+	void *slot;
+
+	for (u32 n = 0; n < nr; n++) {
+		struct ml_lib_decision *d;
+
+		while (ml_ring_prod_next(&r->down_prod, &slot))
+			;
+		d = slot;
+		d->cookie = rec[n].n;
+		d->out[0] = answer_to(rec[n].n);
+		ml_ring_prod_publish(&r->down_prod, slot);
+	}
+}
+
+static u32 ring_fetch(struct chan *c, u32 nr)
+{
+	struct rings *r = c->priv;
+	u32 n;
+
+	for (n = 0; n < nr; n++) {
+		const struct ml_lib_decision *d = ml_ring_cons_peek(&r->down_take, n);
+
+		if (!d)
+			break;
+		check_answer(c, d->cookie, (u32)d->out[0]);
+	}
+	if (n)
+		ml_ring_cons_release(&r->down_take, n);
+	return n;
+}
+
+static const struct ops ml_ring = {
+	.name = "ml_ring", .open = ring_open, .put_only = true,
+	.note = "ml_ring: ring.h alone, no lock, checks, clock or in-flight table",
+	.put = ring_put, .take = ring_take, .reply = ring_reply,
+	.fetch = ring_fetch,
+};
+
+const struct ops *const ml_ops[] = {
+	&ml_lib, &ml_ring, &ml_lib_sleep, &ml_decide_spin, &ml_decide_sleep, NULL
+};
