@@ -6,7 +6,7 @@
     bench_cost.py files RELEASE PRISTINE FILE	the same through many open files
     bench_cost.py scale WHERE FILE		how a submission's cost grows
 
-RELEASE and PRISTINE are build directories of kernels. JSON lines go to stdout,
+RELEASE and PRISTINE are directories with kernels and some of their objects. JSON lines go to stdout,
 tables to stderr.
 """
 import collections
@@ -219,7 +219,7 @@ def static(release, pristine):
                  where="native", note=insn)
     say("\nStructures in bytes")
     for obj, names in STRUCTS.items():
-        for name, value in sorted(struct_sizes(release, obj, names).items()):
+        for name, value in sorted(struct_sizes("build/kernel/release", obj, names).items()):
             say(f"  {name:24} {value}")
             emit(name, "sizeof", value, "bytes", where="native")
 
