@@ -86,6 +86,17 @@
 /* Jumps up to so many pages are near. */
 #define NEAR		64
 
+/*
+ * Progress of a reader is the distance it goes, in pages, because that is the
+ * same whatever the window: a stream's pages, a stride's gaps, and for a jump
+ * into the blue FAR pages.
+ */
+#define FAR		MAX_WINDOW
+
+/* Windows up to so many pages are narrow. */
+#define NARROW		2
+#define NARROW_NEVER	64
+
 /* Fractions are in units of 1/256, logarithms in units of 1/16. */
 #define SHARE		256
 #define LOG		16
@@ -94,6 +105,10 @@
 /*
  * Features of an episode. LOG2(x) is ml_ra_log2(x), SHARE(x) is the number of
  * events with property x, per event.
+ *
+ * How many pages of a window a mapping uses is not seen: records of eight pages
+ * and of one look the same through windows of sixteen. Only a narrow window
+ * shows how long a run is, so what it showed is remembered.
  */
 struct ml_ra_features {
 	u16 events;		/* LOG2(events) */
@@ -111,15 +126,15 @@ struct ml_ra_features {
 	u16 ra_pages;		/* LOG2(default limit of the window, pages) */
 	s16 waste;		/* LOG2(pages read / pages consumed) */
 	u16 interval;		/* LOG2(ns / event) */
-	u16 page_time;		/* LOG2(ns / page consumed) */
+	u16 page_time;		/* LOG2(ns / page of progress) */
 	u16 read_time;		/* LOG2(ns / page read) */
 	u16 file_pages;		/* LOG2(file size, pages) */
 	u16 dev_rate;		/* LOG2(pages read / s) from the device, now */
 	u16 dev_rate_max;	/* and at its best lately */
 	u16 dev_events;		/* LOG2(events / s) on the device, now */
 	u16 dev_events_max;	/* and at its best lately */
-	u16 advised;		/* SHARE(advice was in force) */
-	u16 pad;		/* zero */
+	u16 narrow_run;		/* run when the window was last narrow, or 0 */
+	u16 narrow_age;		/* LOG2(episodes since), NARROW_NEVER at most */
 };
 
 #define F_SHARE(_member) \
@@ -153,7 +168,8 @@ static const struct ml_lib_field ml_ra_feature_fields[] = {
 	F_LOG(dev_rate_max, "log2 pages/s"),
 	F_LOG(dev_events, "log2 1/s"),
 	F_LOG(dev_events_max, "log2 1/s"),
-	F_SHARE(advised),
+	F_LOG(narrow_run, "log2 pages"),
+	F_LOG(narrow_age, "log2"),
 };
 
 static const struct ml_lib_field ml_ra_output_fields[] = {
@@ -193,6 +209,8 @@ struct ml_proxy ml_ra_proxy = {
  * @advised: the last event had advice
  * @window: limit of the window that was in force
  * @delta: distance of the last jump
+ * @narrow_run: run of the last episode with a narrow window, as the feature
+ * @narrow_age: episodes since then, NARROW_NEVER if there was none
  * @sum: of the episode
  */
 struct ml_ra_entry {
@@ -210,7 +228,10 @@ struct ml_ra_entry {
 	bool mapped;
 	bool advised;
 	u16 window;
+	u16 narrow_run;
+	u16 narrow_age;
 	struct {
+		u32 progress;
 		u32 consumed;
 		u32 read;
 		u32 jump;
@@ -373,6 +394,8 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 	u64 bdi = inode_to_bdi(ractl->mapping->host)->id;
 	u32 n = e->sum.events, jumps = n - e->sum.sequential;
 	u32 consumed = max(e->sum.consumed, 1);
+	u32 progress = max(e->sum.progress, 1);
+	u16 run = ml_ra_log2_ratio(consumed, jumps + 1);
 	u64 now = ktime_get_ns(), ns = now - e->begin_ns;
 	struct ml_ra_features f = {
 		.events = ml_ra_log2(n),
@@ -385,24 +408,31 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 		.stride = e->sum.stride * SHARE / n,
 		.jump = jumps ? e->sum.jump / jumps : 0,
 		.request = e->sum.request / n,
-		.run = ml_ra_log2_ratio(consumed, jumps + 1),
+		.run = run,
 		.window = ml_ra_log2(e->window),
 		.ra_pages = ml_ra_log2(ractl->ra->ra_pages),
 		.waste = ml_ra_log2(e->sum.read) - ml_ra_log2(consumed),
 		.interval = ml_ra_log2_ratio(ns, n),
-		.page_time = ml_ra_log2_ratio(ns, consumed),
+		.page_time = ml_ra_log2_ratio(ns, progress),
 		.read_time = ml_ra_log2_ratio(ns, e->sum.read),
 		.file_pages = ml_ra_log2(file_pages),
-		.advised = e->sum.advised * SHARE / n,
 	};
 	struct ml_lib_feedback fb = {
 		.cost = ns,
-		.units = consumed,
+		.units = progress,
 		.extra = e->sum.read,
 		.applied[0] = e->window,
 		.arm = e->sum.advised * 2 > n ? ML_LIB_ARM_MODEL :
 						ML_LIB_ARM_DEFAULT,
 	};
+
+	if (e->window <= NARROW) {
+		e->narrow_run = run;
+		e->narrow_age = 0;
+	}
+	f.narrow_run = e->narrow_run;
+	f.narrow_age = ml_ra_log2(e->narrow_age + 1);
+	e->narrow_age = min(e->narrow_age + 1, NARROW_NEVER);
 
 	ml_ra_dev(&t->dev[hash_64(bdi, ilog2(DEVS))], bdi, now, e, &f);
 	if (e->cookie)
@@ -442,6 +472,7 @@ static void ml_ra_count(struct ml_ra_entry *e,
 	if (index >= e->index && index <= max_t(u64, reach, e->index) + 1) {
 		e->sum.sequential++;
 		e->sum.consumed += index - e->index;
+		e->sum.progress += index - e->index;
 	} else {
 		long delta = index - e->index;
 		u64 pos = DIV_ROUND_UP_ULL((u64)ra->prev_pos, PAGE_SIZE);
@@ -450,6 +481,7 @@ static void ml_ra_count(struct ml_ra_entry *e,
 		e->sum.near += abs(delta) <= NEAR;
 		e->sum.stride += delta == e->delta;
 		e->sum.jump += ml_ra_log2(abs(delta) + 1UL);
+		e->sum.progress += min_t(u64, abs(delta), FAR);
 		e->delta = delta;
 		/*
 		 * read() tells how far it got before the jump, and backward
@@ -506,6 +538,7 @@ static int ml_ra_get(struct ml_ra_table *t, u32 set,
 	ml_advice_reset(&ml_ra_proxy, slot);
 	memset(e, 0, sizeof(*e));
 	e->id = get_random_u64();
+	e->narrow_age = NARROW_NEVER;
 	/* An episode begins with the first event and counts from the second. */
 	e->last = now - PAUSE;
 	/* Pairs with the acquire in ml_ra_find(). */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Workloads for readahead, as fio runs them in the guest.
+"""Workloads for readahead, as fio runs them in the guest (phases: scripts/phases.c).
 
 demo() are the rows that the demo measures. record() are what a data set is
 recorded from: the same kinds of access, but other sizes, strides and numbers of
@@ -7,8 +7,10 @@ readers, so that a model cannot win by remembering.
 """
 import json
 import os
+import shutil
 import subprocess
 
+PHASES = "build/demo/phases"
 CGROUP = "/sys/fs/cgroup/ml-demo"
 
 
@@ -28,9 +30,7 @@ def demo():
         "read-backward": [dict(rw="read:-32k", bs="16k")],
         "mmap-records": [dict(ioengine="mmap", rw="randread",
                               bsrange="8k-48k")],
-        "phases": [dict(ioengine="mmap", rw="read", bs="4k", share=2),
-                   dict(ioengine="mmap", rw="randread", bs="4k", share=2,
-                        wait=True)],
+        "phases": PHASES,
     }
 
 
@@ -60,6 +60,8 @@ def record():
                      dict(ioengine="mmap", rw="randread", bs="8k")],
         "seq-many": [dict(rw="read", bs="32k", numjobs=16,
                           offset_increment="48m", size="48m", memcg=40)],
+        "seq-most": [dict(rw="read", bs="64k", numjobs=32,
+                          offset_increment="32m", size="32m", memcg=48)],
         "seq-few": [dict(rw="read", bs="32k", numjobs=5,
                          offset_increment="150m", size="150m", memcg=96)],
     }
@@ -68,16 +70,14 @@ def record():
 def command(jobs, path, seconds, hint, seed):
     """The fio command line for one cell, and the memory limit or None."""
     memcg = None
-    cmd = ["fio", "--output-format=json", f"--filename={path}",
+    cmd = ["/run/ml-demo/keep/fio", "--output-format=json", f"--filename={path}",
            "--readonly", "--thread=0", "--invalidate=0",
            f"--fadvise_hint={int(hint)}", f"--randseed={seed}",
            "--norandommap", "--random_generator=tausworthe64", "--time_based"]
     for n, job in enumerate(jobs):
         job = dict(job)
         memcg = job.pop("memcg", memcg)
-        cmd += [f"--name=j{n}", f"--runtime={seconds / job.pop('share', 1):g}"]
-        if job.pop("wait", False):
-            cmd += ["--stonewall"]
+        cmd += [f"--name=j{n}", f"--runtime={seconds:g}"]
         job.setdefault("ioengine", "psync")
         cmd += [f"--{k}={v}" for k, v in job.items()]
     return cmd, memcg
@@ -85,10 +85,15 @@ def command(jobs, path, seconds, hint, seed):
 
 def run(jobs, path, seconds, hint=False, seed=1):
     """Run one cell with cold caches. Returns KiB/s over its whole time."""
-    cmd, memcg = command(jobs, path, seconds, hint, seed)
     subprocess.run(["sync"], check=True)
     with open("/proc/sys/vm/drop_caches", "w") as f:
         f.write("3")
+    if jobs == PHASES:
+        out = subprocess.run([PHASES, path, str(int(hint)), str(seed)],
+                             check=True, capture_output=True, text=True).stdout
+        size, ms = map(float, out.split())
+        return size / 1024 / ms * 1000
+    cmd, memcg = command(jobs, path, seconds, hint, seed)
     prefix = []
     if memcg:
         os.makedirs(CGROUP, exist_ok=True)
@@ -100,20 +105,37 @@ def run(jobs, path, seconds, hint=False, seed=1):
                          text=True, stdin=subprocess.DEVNULL).stdout
     result = json.loads(out[out.index("{"):])
     kib = sum(j["read"]["io_bytes"] for j in result["jobs"]) / 1024
-    phases = sum(1 for job in jobs if job.get("wait")) + 1
-    ms = max(j["read"]["runtime"] for j in result["jobs"]) * phases
+    ms = max(j["read"]["runtime"] for j in result["jobs"])
     return kib / ms * 1000
+
+
+def keep(*programs):
+    """Copy programs and their libraries to memory, and run them from there.
+
+    Dropping the caches drops programs, too, and the guest's root is slow.
+    """
+    os.makedirs("/run/ml-demo/keep", exist_ok=True)
+    for program in programs:
+        out = subprocess.run(["ldd", program], capture_output=True, text=True,
+                             check=True).stdout
+        for word in out.split():
+            name = f"/run/ml-demo/keep/{os.path.basename(word)}"
+            if word.startswith("/") and not os.path.exists(name):
+                shutil.copy(word, name)
+        shutil.copy(program, "/run/ml-demo/keep")
+    os.environ["LD_LIBRARY_PATH"] = "/run/ml-demo/keep"
 
 
 def mount(disks):
     """Mount /dev/vda and so on for the names given; returns name -> path."""
+    keep(shutil.which("fio"), "build/tools/ml/mlctl")
     subprocess.run("mountpoint -q /sys/fs/cgroup || "
                    "mount -t cgroup2 none /sys/fs/cgroup; "
                    "echo +memory > /sys/fs/cgroup/cgroup.subtree_control",
                    shell=True, check=True)
     where = {}
     for n, name in enumerate(disks):
-        directory = f"/tmp/{name}"
+        directory = f"/run/ml-demo/{name}"
         os.makedirs(directory, exist_ok=True)
         subprocess.run(["mount", "-o", "ro,noatime", f"/dev/vd{'abcdef'[n]}",
                         directory], check=True)
@@ -135,7 +157,7 @@ def start_agent(args, log):
     for _ in range(600):
         if agent.poll() is not None:
             break
-        out = subprocess.run(["build/tools/ml/mlctl", "list"],
+        out = subprocess.run(["/run/ml-demo/keep/mlctl", "list"],
                              capture_output=True, text=True).stdout
         if any("mm/readahead" in line and "running" in line
                for line in out.splitlines()):
@@ -145,5 +167,5 @@ def start_agent(args, log):
 
 
 def mlctl(*args):
-    subprocess.run(["build/tools/ml/mlctl", *args], check=True,
+    subprocess.run(["/run/ml-demo/keep/mlctl", *args], check=True,
                    stdout=subprocess.DEVNULL)

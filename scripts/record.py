@@ -14,7 +14,7 @@ def main():
     seconds = float(sys.argv[1])
     paths = fio_jobs.mount(DISKS)
     agent = fio_jobs.start_agent(
-        ["--explore=mm/readahead=1,2,4,8,16,32,64,128,256,512", "--seed=7",
+        ["--explore=mm/readahead=1,2,4,8,16,32,64,128,256,512", "--explore-block=400", "--seed=7",
          "--record=build/record/readahead", "--user=root"],
         "build/record/agent.log")
     fio_jobs.mlctl("set", "mm/readahead", "--cap", "512")

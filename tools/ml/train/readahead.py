@@ -3,11 +3,20 @@
 """Train the model for mm/readahead from recorded episodes.
 
 A request holds the features of the episode that has ended, a decision the
-window for the next one, and its feedback what that cost. So the rows are
-(features, window) -> log2(wall time per page consumed), recorded with windows
-drawn at random. A small network learns that cost; the model that is exported
-evaluates it for each candidate window and takes the cheapest. Differences
-below a tolerance are noise: there the smaller window is taken.
+window for the next one, and its feedback what that cost: so the rows are
+(features, window) -> log2(wall time per page of progress, relative to the
+episode before), recorded with windows drawn at random.
+
+A window also decides what the next request can tell: only a narrow one shows
+how long the records of a random reader are. So what is learned is not the cost
+of the next episode alone but
+
+  Q(features, window) = cost + GAMMA * min over windows of Q(next features, .)
+
+by fitted Q iteration (Ernst, Geurts and Wehenkel, "Tree-based batch mode
+reinforcement learning", JMLR 6, 2005), with an ensemble of small networks in
+place of the trees. The exported model takes the window with the least Q.
+Differences below a tolerance are noise: there the smaller window is taken.
 """
 import argparse
 import json
@@ -17,8 +26,12 @@ import numpy as np
 import torch
 from torch import nn
 
+MEMBERS = 5		# of the ensemble
+HIDDEN = 48
+
 
 def load(prefix):
+    """Rows as (meta, requests, decisions, feedback, index of the next row)."""
     meta = json.load(open(prefix + ".json"))
     req = np.load(prefix + "-requests.npy")
     dec = np.load(prefix + "-decisions.npy")
@@ -27,38 +40,59 @@ def load(prefix):
     for i, c in enumerate(req["cookie"]):
         by_cookie[int(c)] = i
     decided = {int(c): i for i, c in enumerate(dec["cookie"])}
+    # The window that was drawn must have been in force.
     rows = [(by_cookie[int(f["cookie"])], decided[int(f["cookie"])], i)
             for i, f in enumerate(fb)
-            if int(f["cookie"]) in by_cookie and int(f["cookie"]) in decided]
+            if int(f["cookie"]) in by_cookie and int(f["cookie"]) in decided
+            and f["arm"] == 1 and f["units"] > 0 and f["cost"] > 0]
     if not rows:
         sys.exit(f"{prefix}: no request has both a decision and feedback: "
                  "record again with 'make record'")
+    # The request that followed a row's episode: the next one of its object.
+    after, last = {}, {}
+    for i, o in enumerate(req["object"]):
+        if o in last:
+            after[last[o]] = i
+        last[o] = i
     r, d, b = (np.array(x) for x in zip(*rows))
-    req, dec, fb = req[r], dec[d], fb[b]
-    # The window that was drawn must have been in force.
-    ok = (fb["arm"] == 1) & (fb["units"] > 0) & (fb["cost"] > 0)
-    return meta, req[ok], dec[ok], fb[ok]
+    return meta, req, r, np.array([after.get(i, -1) for i in r]), dec[d], fb[b]
 
 
 class Cost(nn.Module):
-    """log2 of the cost of a window, relative to the episode before."""
+    """Q of windows, as each member of the ensemble sees it."""
 
     def __init__(self, mean, std):
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
-        self.net = nn.Sequential(nn.Linear(len(mean) + 2, 48), nn.SiLU(),
-                                 nn.Linear(48, 48), nn.SiLU(),
-                                 nn.Linear(48, 1))
+
+        def weight(fan_in, fan_out):
+            return nn.Parameter((torch.rand(MEMBERS, fan_in, fan_out) * 2 - 1)
+                                / fan_in ** 0.5)
+        # The features are multiplied once, not once for each window.
+        self.w_features = weight(len(mean), HIDDEN)
+        self.w_window = weight(2, HIDDEN)
+        self.b_first = nn.Parameter(torch.zeros(MEMBERS, 1, 1, HIDDEN))
+        self.w_second = weight(HIDDEN, HIDDEN)
+        self.b_second = nn.Parameter(torch.zeros(MEMBERS, 1, 1, HIDDEN))
+        self.w_last = weight(HIDDEN, 1)
+        self.b_last = nn.Parameter(torch.zeros(MEMBERS, 1, 1))
 
     def forward(self, x, w):
+        """x: n x features, w: n x windows in log2; members x n x windows."""
         z = torch.clamp((x - self.mean) / self.std, -4.0, 4.0)
         w = (w - 4.5) / 3.0
-        return self.net(torch.cat([z, w, w * w], 1))[:, 0]
+        h = torch.matmul(z, self.w_features).unsqueeze(2) + self.b_first
+        h = h + torch.matmul(torch.stack([w, w * w], 2),
+                             self.w_window.unsqueeze(1))
+        h = nn.functional.silu(h)
+        h = nn.functional.silu(torch.matmul(h, self.w_second.unsqueeze(1)) +
+                               self.b_second)
+        return torch.matmul(h, self.w_last.unsqueeze(1)).squeeze(3) + self.b_last
 
 
 class Policy(nn.Module):
-    """Features to window: the cheapest candidate."""
+    """Features to window: the smallest of those with the least Q."""
 
     def __init__(self, cost, windows, tolerance):
         super().__init__()
@@ -68,13 +102,43 @@ class Policy(nn.Module):
         self.register_buffer("log_windows", torch.log2(windows))
 
     def forward(self, x):
-        n, k = x.shape[0], self.windows.shape[0]
-        xs = x.unsqueeze(1).expand(n, k, x.shape[1]).reshape(n * k, -1)
-        ws = self.log_windows.unsqueeze(0).expand(n, k).reshape(n * k, 1)
-        cost = self.cost(xs, ws).reshape(n, k)
-        best = cost.min(1, keepdim=True)[0]
-        good = (cost <= best + self.tolerance).to(torch.int64)
-        return self.windows[good.argmax(1)].unsqueeze(1)
+        w = self.log_windows.unsqueeze(0).expand(x.shape[0], -1)
+        q = self.cost(x, w).mean(0)
+        good = q <= q.min(1, keepdim=True)[0] + self.tolerance
+        return self.windows[good.to(torch.int64).argmax(1)].unsqueeze(1)
+
+
+def fit(cost, x, w, y, follow, x_follow, windows, args):
+    """Fitted Q iteration. follow: row has a successor, in x_follow."""
+    n = len(y)
+    w_all = torch.log2(windows).unsqueeze(0)
+    # Each member sees each file's rows or not at all: their spread is doubt.
+    share = torch.rand(MEMBERS, n)
+    rounds = args.rounds
+    for r in range(rounds):
+        q = y.clone()
+        if r:
+            with torch.no_grad():
+                best = torch.cat([cost(part, w_all.expand(len(part), -1))
+                                  .mean(0).min(1)[0]
+                                  for part in x_follow.split(1024)])
+            q[follow] += args.gamma * best.clamp(-6, 6)
+        opt = torch.optim.AdamW(cost.parameters(), lr=3e-3, weight_decay=1e-2)
+        epochs = args.epochs // rounds * (2 if r in (0, rounds - 1) else 1)
+        sched = torch.optim.lr_scheduler.CosineAnnealingLR(opt, epochs)
+        for epoch in range(epochs):
+            for idx in torch.randperm(n).split(256):
+                opt.zero_grad()
+                err = nn.functional.smooth_l1_loss(
+                    cost(x[idx], w[idx])[:, :, 0],
+                    q[idx].expand(MEMBERS, -1), reduction="none")
+                loss = (err * (share[:, idx] < 0.8)).mean()
+                loss.backward()
+                opt.step()
+            sched.step()
+            if sys.stderr.isatty():
+                print(f"\rround {r + 1}/{rounds} epoch {epoch + 1}/{epochs} "
+                      f"loss {loss:.4f} ", end="", file=sys.stderr)
 
 
 def main():
@@ -82,61 +146,55 @@ def main():
     p.add_argument("data", help="prefix of the recording, like "
                    "data/readahead/readahead")
     p.add_argument("model", help="TorchScript file to write")
-    p.add_argument("--epochs", type=int, default=300)
-    p.add_argument("--tolerance", type=float, default=0.03,
+    p.add_argument("--epochs", type=int, default=240)
+    p.add_argument("--rounds", type=int, default=8,
+                   help="rounds of Q iteration [%(default)s]")
+    p.add_argument("--gamma", type=float, default=0.7,
+                   help="weight of the next episode [%(default)s]")
+    p.add_argument("--tolerance", type=float, default=0.05,
                    help="log2 of cost that counts as noise [%(default)s]")
     p.add_argument("--seed", type=int, default=1)
     args = p.parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)
 
-    meta, req, dec, fb = load(args.data)
+    meta, req, row, after, dec, fb = load(args.data)
     fields = meta["features"]
     names = [f["name"] for f in fields]
-    x = np.stack([req[f["name"]] / f["scale"] for f in fields], 1)
-    w = np.log2(dec["out0"].astype(np.float64))
-    page_time = x[:, names.index("page_time")]
-    y = np.log2(fb["cost"] / fb["units"]) - page_time
-    y = np.clip(y, -8, 8)
+    features = torch.tensor(np.stack([req[f["name"]] / f["scale"]
+                                      for f in fields], 1),
+                            dtype=torch.float32)
+    x = features[row]
+    w = torch.tensor(np.log2(dec["out0"].astype(np.float64))[:, None],
+                     dtype=torch.float32)
+    y = torch.tensor(np.log2(fb["cost"] / fb["units"]), dtype=torch.float32)
+    y = (y - x[:, names.index("page_time")]).clamp(-8, 8)
+    follow = torch.tensor(after >= 0)
+    x_follow = features[after[after >= 0]]
+    windows = torch.tensor(sorted(set(dec["out0"].tolist())),
+                           dtype=torch.float32)
 
     # Held out: every fifth object, so that no file is in both parts.
     objects = np.unique(req["object"])
-    held = np.isin(req["object"], np.random.RandomState(args.seed)
+    held = np.isin(req["object"][row], np.random.RandomState(args.seed)
                    .permutation(objects)[:max(len(objects) // 5, 1)])
-    t = [torch.tensor(a, dtype=torch.float32) for a in (x, w[:, None], y)]
-    train, test = torch.tensor(~held), torch.tensor(held)
-    mean = t[0][train].mean(0)
-    std = t[0][train].std(0).clamp(min=0.05)
+    test = torch.tensor(held)
+    train = ~test
+    mean = x[train].mean(0)
+    std = x[train].std(0).clamp(min=0.05)
 
     cost = Cost(mean, std)
-    opt = torch.optim.AdamW(cost.parameters(), lr=3e-3, weight_decay=1e-2)
-    sched = torch.optim.lr_scheduler.CosineAnnealingLR(opt, args.epochs)
-    xs, ws, ys = (a[train] for a in t)
-    for epoch in range(args.epochs):
-        for idx in torch.randperm(len(ys)).split(256):
-            opt.zero_grad()
-            loss = nn.functional.smooth_l1_loss(cost(xs[idx], ws[idx]),
-                                                ys[idx])
-            loss.backward()
-            opt.step()
-        sched.step()
-        if sys.stderr.isatty():
-            print(f"\repoch {epoch + 1}/{args.epochs} loss {loss:.4f}", end="",
-                  file=sys.stderr)
-    windows = torch.tensor(sorted(set(dec["out0"].tolist())),
-                           dtype=torch.float32)
+    fit(cost, x[train], w[train], y[train], follow[train],
+        x_follow[train[follow]], windows, args)
     policy = Policy(cost, windows, args.tolerance).eval()
     with torch.no_grad():
-        xt, wt, yt = (a[test] for a in t)
-        err = cost(xt, wt) - yt
-        r2 = 1 - (err ** 2).mean() / yt.var()
-        chosen = policy(xt)[:, 0]
+        chosen = policy(x[test])[:, 0]
         # What the choice would have cost, from the rows that happened to draw
         # it (each window was drawn with the same probability).
-        same = torch.isclose(chosen.log2(), wt[:, 0])
-        gain = yt[same].mean() - yt.mean()
-    print(f"{len(ys)} rows to train, {len(yt)} held out, of {len(objects)} "
-          f"files; held-out R2 {r2:.3f}; cost of chosen against random "
+        same = torch.isclose(chosen.log2(), w[test][:, 0])
+        gain = y[test][same].mean() - y[test].mean()
+    print(f"{int(train.sum())} rows to train, {int(test.sum())} held out, of "
+          f"{len(objects)} files; held-out cost of chosen against random "
           f"windows {2 ** gain:.3f} ({int(same.sum())} rows)")
 
     extra = {"ml_lib.json": json.dumps({
