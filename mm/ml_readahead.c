@@ -659,14 +659,11 @@ void __ml_ra_mapped(const struct vm_area_struct *vma,
 		WRITE_ONCE(t->entry[slot].mapped, true);
 }
 
-void __ml_ra_forget(const struct file_ra_state *ra)
+static noinline void ml_ra_drop(struct ml_ra_table *t, u32 set,
+				const struct file_ra_state *ra)
 {
-	struct ml_ra_table *t = ml_ra_get_table();
-	u32 set = ml_ra_set(ra);
 	int slot;
 
-	if (!t || ml_ra_find(t, set, ra) < 0)
-		return;
 	spin_lock(ml_ra_lock(t, set));
 	slot = ml_ra_find(t, set, ra);
 	if (slot >= 0) {
@@ -674,6 +671,27 @@ void __ml_ra_forget(const struct file_ra_state *ra)
 		ml_advice_reset(&ml_ra_proxy, slot);
 	}
 	spin_unlock(ml_ra_lock(t, set));
+}
+
+/*
+ * Every open() comes here, and hardly any file has an entry: no more than four
+ * loads and no stack frame for those that have none.
+ */
+void __ml_ra_forget(const struct file_ra_state *ra)
+{
+	struct ml_ra_table *t = ml_ra_get_table();
+	u32 set = ml_ra_set(ra);
+	const unsigned long *key;
+
+	BUILD_BUG_ON(WAYS != 4);
+	if (!t)
+		return;
+	key = t->key[set];
+	if (READ_ONCE(key[0]) == (unsigned long)ra ||
+	    READ_ONCE(key[1]) == (unsigned long)ra ||
+	    READ_ONCE(key[2]) == (unsigned long)ra ||
+	    READ_ONCE(key[3]) == (unsigned long)ra)
+		ml_ra_drop(t, set, ra);
 }
 
 static int __init ml_ra_init(void)
