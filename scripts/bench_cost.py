@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """What ML_LIB costs the kernel: evaluate what scripts/bench-cost collected.
 
-    bench_cost.py static RELEASE PRISTINE	sizes, static branches, disassembly
-    bench_cost.py counts RELEASE PRISTINE DIR	instructions of the loads
-    bench_cost.py files RELEASE PRISTINE FILE	the same through many open files
+    bench_cost.py static OURS PRISTINE		sizes, static branches, disassembly
+    bench_cost.py counts OURS PRISTINE DIR	instructions of the loads
+    bench_cost.py files OURS PRISTINE FILE	the same through many open files
     bench_cost.py scale WHERE FILE		how a submission's cost grows
 
-RELEASE and PRISTINE are directories with kernels and some of their objects. JSON lines go to stdout,
-tables to stderr.
+OURS and PRISTINE are directories with a kernel and some of its objects, with
+the series and without. JSON lines go to stdout, tables to stderr.
 """
 import collections
 import difflib
@@ -163,21 +163,21 @@ def struct_sizes(build, obj, names):
     return found
 
 
-def static(release, pristine):
-    image = [sizes(os.path.join(d, "vmlinux")) for d in (pristine, release)]
+def static(ours, pristine):
+    image = [sizes(os.path.join(d, "vmlinux")) for d in (pristine, ours)]
     say("\nSize in bytes: text, data, bss")
     for what, old, new in zip(("text", "data", "bss"), *image):
         emit("vmlinux", what, new - old, "bytes", where="native",
-             note=f"{old} without, {new} with; includes test client and sample")
+             note=f"{old} without, {new} with")
     say(f"  vmlinux without   {image[0]}")
     say(f"  vmlinux with      {image[1]}")
     say(f"  difference        {[b - a for a, b in zip(*image)]}")
-    objects = sorted(glob.glob(os.path.join(release, "lib/ml/*.o")))
+    objects = sorted(glob.glob(os.path.join(ours, "lib/ml/*.o")))
     objects = [o for o in objects if not re.search(r"built-in|vmlinux", o)]
-    objects.append(os.path.join(release, "mm/ml_readahead.o"))
+    objects.append(os.path.join(ours, "mm/ml_readahead.o"))
     core = [0, 0, 0]
     for path in objects:
-        name, size = os.path.relpath(path, release), sizes(path)
+        name, size = os.path.relpath(path, ours), sizes(path)
         if not re.search("test_client|bench", name):
             core = [a + b for a, b in zip(core, size)]
         for what, value in zip(("text", "data", "bss"), size):
@@ -187,7 +187,7 @@ def static(release, pristine):
         emit("core and readahead", what, value, "bytes", where="native")
     say(f"  {'core and readahead':24} {core}")
     for obj in TOUCHED:
-        old, new = (sizes(os.path.join(d, obj)) for d in (pristine, release))
+        old, new = (sizes(os.path.join(d, obj)) for d in (pristine, ours))
         for what, a, b in zip(("text", "data", "bss"), old, new):
             emit(obj, f"{what} added", b - a, "bytes", where="native")
         say(f"  {obj + ' grows by':24} {[b - a for a, b in zip(old, new)]}")
@@ -197,7 +197,7 @@ def static(release, pristine):
     with open("build/bench/cost/disassembly.diff", "w", encoding="ascii") as out:
         for obj in TOUCHED:
             old, new = (functions(os.path.join(d, obj))
-                        for d in (pristine, release))
+                        for d in (pristine, ours))
             for name in new:
                 a, b = old.get(name, []), new[name]
                 if a == b:
@@ -211,7 +211,7 @@ def static(release, pristine):
                     a, b, f"{name} without", f"{name} with", "", "", 2, ""))
     say("\nWhat is left of the readahead client while it is off, as disassembled:")
     for obj in TOUCHED:
-        path = os.path.join(release, obj)
+        path = os.path.join(ours, obj)
         for name, offset in jump_sites(path, "ml_ra_proxy"):
             insn = instruction_at(path, name, offset)
             say(f"  {obj:15} {name}+{offset:#x}: {insn}")
@@ -219,7 +219,7 @@ def static(release, pristine):
                  where="native", note=insn)
     say("\nStructures in bytes")
     for obj, names in STRUCTS.items():
-        for name, value in sorted(struct_sizes("build/kernel/release", obj, names).items()):
+        for name, value in sorted(struct_sizes("build/kernel/cost", obj, names).items()):
             say(f"  {name:24} {value}")
             emit(name, "sizeof", value, "bytes", where="native")
 
@@ -248,10 +248,10 @@ def is_kernel(f):
     return f != "[user]"
 
 
-def own_functions(release, pristine):
+def own_functions(ours, pristine):
     """Of core and readahead client; not those whose names the kernel has too."""
-    paths = glob.glob(os.path.join(release, "lib/ml/[a-z]*.o"))
-    paths.append(os.path.join(release, "mm/ml_readahead.o"))
+    paths = glob.glob(os.path.join(ours, "lib/ml/[a-z]*.o"))
+    paths.append(os.path.join(ours, "mm/ml_readahead.o"))
     names = {line.split()[2] for path in paths
              for line in run("nm", path).splitlines()
              if len(line.split()) == 3 and line.split()[1] in "tT"}
@@ -279,13 +279,13 @@ def per_call(all_boots, f):
         sum(len(b) for b in all_boots), 1)
 
 
-def counts(release, pristine, directory):
+def counts(ours, pristine, directory):
     touched = set()
     for obj in TOUCHED:
-        old, new = (functions(os.path.join(d, obj)) for d in (pristine, release))
+        old, new = (functions(os.path.join(d, obj)) for d in (pristine, ours))
         touched |= {f for f in new if old.get(f) != new[f]}
 
-    touched_or_own = touched | own_functions(release, pristine)
+    touched_or_own = touched | own_functions(ours, pristine)
 
     def here(f):
         return f in touched_or_own or f.removesuffix(".cold") in touched
@@ -299,8 +299,8 @@ def counts(release, pristine, directory):
         f" {'touched':>8} {'on':>9} {'+-':>8} {'touched':>8} {'agent':>8}")
     for load, name in LOADS.items():
         a = boots(directory, "pristine", load)
-        b = boots(directory, "release", load)
-        c = boots(directory, "release", load + 16)
+        b = boots(directory, "cost", load)
+        c = boots(directory, "cost", load + 16)
         if not (a and b and c):
             say(f"  {name}: no counts")
             bad = 1
@@ -338,8 +338,8 @@ def counts(release, pristine, directory):
     for f in sorted(touched):
         for load, name in LOADS.items():
             x = [per_call(boots(directory, kernel, region), f)
-                 for kernel, region in (("pristine", load), ("release", load),
-                                        ("release", load + 16))]
+                 for kernel, region in (("pristine", load), ("cost", load),
+                                        ("cost", load + 16))]
             if x[0][1] < 100:
                 continue
             say(f"  {f:28} {name:20} {x[0][0]:8.1f} {x[1][0]:8.1f}"
@@ -435,9 +435,9 @@ def scale(where, path):
     return wrong
 
 
-def files(release, pristine, path):
+def files(ours, pristine, path):
     """Reads through many open files: what the client does per event."""
-    own = own_functions(release, pristine)
+    own = own_functions(ours, pristine)
     say("\nReads of pages that are not cached, through so many open files:")
     say("readahead's events, instructions of the client and the core per event,")
     say("share of all, events with advice, requests")
@@ -452,16 +452,16 @@ def files(release, pristine, path):
                 continue
             region, nr = now
             run_ = regions[region][0]
-            ours = total(run_, own.__contains__)
+            spent = total(run_, own.__contains__)
             events = run_["__ml_ra_window"][1]
             everything = total(run_, lambda f: True)
             applied, sent = (stats[k] - before[k] for k in ("apply", "submit"))
-            say(f"  {nr:7} {events:8} {ours / events:8.1f}"
-                f" {100 * ours / everything:7.3f}% {100 * applied / events:6.1f}%"
+            say(f"  {nr:7} {events:8} {spent / events:8.1f}"
+                f" {100 * spent / everything:7.3f}% {100 * applied / events:6.1f}%"
                 f" {sent:8.0f}")
             for name, x, unit in (
-                    ("instructions per event", ours / events, ""),
-                    ("of all instructions", 100 * ours / everything, "%"),
+                    ("instructions per event", spent / events, ""),
+                    ("of all instructions", 100 * spent / everything, "%"),
                     ("events with advice", 100 * applied / events, "%"),
                     ("requests", sent, "")):
                 emit(f"open files {nr}", name, x, unit, events, cpus=1)
