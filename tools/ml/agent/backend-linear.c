@@ -85,7 +85,7 @@ static int linear_load(struct model *model)
 	char *text;
 	int ret = -1;
 
-	text = read_file(model->spec);
+	text = model_readable(model) ? read_file(model->spec) : NULL;
 	if (!text)
 		return -1;
 	json = cJSON_Parse(text);

@@ -43,6 +43,8 @@ static int torch_load(struct model *model)
 	char err[512] = "out of memory";
 	int ret;
 
+	if (!model_readable(model))
+		return -1;
 	model->priv = torch_shim_load(model->spec, &meta, err, sizeof(err));
 	if (!model->priv) {
 		warn("%s: cannot be loaded (%s): is it a TorchScript file saved by torch.jit.save()?",

@@ -360,6 +360,7 @@ static int serve(struct mlagent *agent, struct run *r, const char *command)
 	note("serving by %s, %u queues, as %s", r->loop->ops->name,
 	     mlagent_nr_queues(agent), opt.user);
 	ret = run(r);
+	summary(r);
 
 	/* A broken session refuses these, and close() does the same. */
 	if (!mlagent_stop(agent))
@@ -413,7 +414,6 @@ int main(int argc, char **argv)
 		goto out;
 	}
 	ret = serve(agent, &r, command);
-	summary(&r);
 	finish(&r);
 	r.loop->ops->close(r.loop);
 out:

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
 
 #include "clock.h"
 #include "log.h"
@@ -50,6 +53,26 @@ const struct backend *backend_find(const char *name)
 		if (!strcmp(all[i]->name, name))
 			return all[i];
 	return NULL;
+}
+
+bool model_readable(const struct model *model)
+{
+	struct stat st;
+	int fd = open(model->spec, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0) {
+		warn("%s: %s: give --model the path of a file that this user can read",
+		     model->spec, strerror(errno));
+		return false;
+	}
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		warn("%s: not a regular file: give --model the path of a model",
+		     model->spec);
+		close(fd);
+		return false;
+	}
+	close(fd);
+	return true;
 }
 
 int model_open(struct model *model, unsigned int max)

@@ -110,6 +110,16 @@ struct model {
  * Return: 0, or -1 after a message.
  */
 int model_open(struct model *model, unsigned int max);
+
+/**
+ * model_readable() - can the file that @model->spec names be read?
+ * @model: the model
+ *
+ * Backends ask before they load, since libraries word this poorly.
+ *
+ * Return: false after a message.
+ */
+bool model_readable(const struct model *model);
 void model_close(struct model *model);
 
 /**

@@ -87,7 +87,8 @@ int privilege_cpus(const char *list)
 		if (!*end) {
 			if (!sched_setaffinity(0, sizeof(set), &set))
 				return 0;
-			warn("--cpu %s: %s", list, strerror(errno));
+			warn("--cpu %s: %s: give CPUs that are online and that this process may use",
+			     list, strerror(errno));
 			return -1;
 		}
 		if (*end != ',')

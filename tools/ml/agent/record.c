@@ -102,7 +102,8 @@ static struct npy *open_array(struct loop *loop, const char *prefix,
 		return NULL;
 	npy = npy_open(loop, path, d->text, d->size);
 	if (!npy)
-		warn("%s: %s: cannot record", path, strerror(errno));
+		warn("%s: %s: cannot record: give --record a prefix in a directory that can be written",
+		     path, strerror(errno));
 	free(path);
 	return npy;
 }

@@ -265,6 +265,13 @@ int mlagent_setup(struct mlagent *agent, uint32_t nr_queues, uint32_t nr_slots,
 		.payload = payload,
 	};
 	err = call(agent, ML_LIB_IOC_SETUP, s, "set up queues");
+	if (err == -EINVAL) {
+		struct ml_lib_info info = { .size = sizeof(info) };
+
+		if (!call(agent, ML_LIB_IOC_INFO, &info, "info"))
+			mlagent_fail(EINVAL, "set up queues: this kernel allows up to %u queues and, as a power of two, from 8 to %u slots",
+				     info.max_queues, info.max_slots);
+	}
 	if (err)
 		return err;
 
