@@ -369,7 +369,7 @@ def print_turns(where, what, value, results):
     unit = "instructions" if where == "guest" else "ticks"
     p50 = [r["p50"] for r in results]
     mean, ci = statistics.mean(p50), half_width(p50)
-    key = {"proxies": proxies, "payload": payload, "queues": queues}[what]
+    key = {"payload": payload, "queues": queues}.get(what, proxies)
     emit(f"submit, {what} {key}", "p50", mean, unit, len(results) * n * cpus,
          ci, where, payload, 1, cpus)
     for q in "p99", "max":
@@ -398,18 +398,18 @@ def print_flood(where, value, r):
 
 
 def scale(where, path):
-    """Only one of proxies, payload and queues differs from the usual."""
+    """A line with the command, then one line for each of its rounds."""
     say(f"\nOne submission ({where}): median, +-, 99 %, greatest")
     command, results, floods = None, [], []
 
     def flush():
-        if command and command[0] == "turns" and results:
-            value = [int(x) for x in command[1:]]
-            what = ("payload" if value[3] != 64 else
-                    "queues" if value[4] != 1 or value[1] != 1 else "proxies")
-            print_turns(where, what, value, results)
-        elif command and command[0] == "flood" and results:
-            floods.append(([int(x) for x in command[1:]], results[0]))
+        if not results:
+            return
+        value = [int(x) for x in command[2:]]
+        if command[1] == "turns":
+            print_turns(where, command[0], value, results)
+        else:
+            floods.append((value, results[0]))
 
     wrong = 0
     for words in lines(path):

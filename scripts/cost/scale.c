@@ -34,7 +34,7 @@
 
 #define PARAM		"/sys/module/ml_scale/parameters/"
 #define NAME		"bench/scale-"
-#define MAX_SESSIONS	16
+#define MAX_SESSIONS	64
 #define PER_SESSION	64	/* proxies of a session */
 #define NR_RESULTS	12
 
@@ -333,30 +333,48 @@ static void flood(unsigned long *arg)
 	end();
 }
 
-/* Bytes that are not free, with caches dropped. */
-static int64_t used_memory(void)
+static void sysctl_write(const char *path, const char *value)
 {
-	long total = 0, free = 0;
-	char line[128];
-	FILE *file;
-	int fd;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	/* What RCU and work items have to free is free after this. */
-	usleep(200000);
-	fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "3", 1) != 1)
-		err(1, "drop_caches");
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		err(1, "%s", path);
 	close(fd);
-	usleep(200000);
-	file = fopen("/proc/meminfo", "re");
+}
+
+/* The sum of all numbers behind a word at the begin of a line of a file. */
+static int64_t sum_of(const char *path, const char *word)
+{
+	FILE *file = fopen(path, "re");
+	int64_t sum = 0, n;
+	char line[256];
+
 	if (!file)
-		err(1, "/proc/meminfo");
+		err(1, "%s", path);
 	while (fgets(line, sizeof(line), file)) {
-		sscanf(line, "MemTotal: %ld", &total);
-		sscanf(line, "MemFree: %ld", &free);
+		const char *p = line + strspn(line, " ");
+
+		if (!strncmp(p, word, strlen(word)) &&
+		    sscanf(p + strlen(word), "%" SCNd64, &n) == 1)
+			sum += n;
 	}
 	fclose(file);
-	return (total - free) * 1024;
+	return sum;
+}
+
+/* Bytes in use without caches; what CPUs and slabs keep at hand is free, too. */
+static int64_t used_memory(void)
+{
+	/* What RCU and work items have to free is free after this. */
+	usleep(200000);
+	sysctl_write("/proc/sys/vm/drop_caches", "3");
+	usleep(200000);
+	if (system("for i in /sys/kernel/slab/*/shrink; do echo 1 > $i; done"))
+		errx(1, "/sys/kernel/slab: not there");
+	sysctl_write("/proc/sys/vm/stat_refresh", "1");
+	return sum_of("/proc/meminfo", "MemTotal:") * 1024 -
+	       sum_of("/proc/meminfo", "MemFree:") * 1024 -
+	       sum_of("/proc/zoneinfo", "count:") * 4096;
 }
 
 static void print_memory(const char *what, unsigned int nr, int64_t bytes)
