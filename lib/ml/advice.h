@@ -19,6 +19,9 @@
 #define _ML_ADVICE_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/errno.h>
+#include <linux/ml_lib.h>
 #include <linux/types.h>
 
 /**
@@ -31,14 +34,92 @@ struct ml_advice {
 	atomic64_t word[] __counted_by(nr);
 };
 
+#define ML_ADVICE_VALUE		GENMASK_ULL(ML_ADVICE_VALUE_BITS - 1, 0)
+#define ML_ADVICE_VALID		BIT_ULL(23)
+#define ML_ADVICE_EXPIRY	24
+#define ML_ADVICE_GEN		48
+#define ML_ADVICE_TIME		GENMASK(23, 0)
+
+static inline u16 ml_advice_word_gen(u64 word)
+{
+	return word >> ML_ADVICE_GEN;
+}
+
+static inline bool ml_advice_word_expired(u64 word, u32 now)
+{
+	/* Signed distance of two 24-bit times. */
+	return (s32)(((u32)(word >> ML_ADVICE_EXPIRY) - now) << 8) <= 0;
+}
+
 struct ml_advice *ml_advice_alloc(u32 nr);
 void ml_advice_free(struct ml_advice *a);
-u16 ml_advice_gen(const struct ml_advice *a, u32 obj);
-bool ml_advice_set(struct ml_advice *a, u32 obj, u16 gen, u32 value, u32 now,
-		   u32 ttl);
-int ml_advice_get(const struct ml_advice *a, u32 obj, u32 now, u32 *value);
 void ml_advice_renew(struct ml_advice *a, u32 obj);
 void ml_advice_drop_all(struct ml_advice *a);
 void ml_advice_expire(struct ml_advice *a, u32 now);
+
+/* What follows is on the path of every request, hence inline. */
+
+/**
+ * ml_advice_gen() - generation of an object
+ * @a: the table
+ * @obj: index of the object, less than @a->nr
+ *
+ * Context: Any.
+ * Return: what to give to ml_advice_set() when the decision comes.
+ */
+static inline u16 ml_advice_gen(const struct ml_advice *a, u32 obj)
+{
+	return ml_advice_word_gen(atomic64_read(&a->word[obj]));
+}
+
+/**
+ * ml_advice_set() - store a decision
+ * @a: the table
+ * @obj: index of the object, less than @a->nr
+ * @gen: its generation when the decision was asked for
+ * @value: outputs as packed by ml_schema_pack()
+ * @now: jiffies
+ * @ttl: life in jiffies, less than 2^23
+ *
+ * Context: Any.
+ * Return: false if the generation has changed: the object is gone.
+ */
+static inline bool ml_advice_set(struct ml_advice *a, u32 obj, u16 gen,
+				 u32 value, u32 now, u32 ttl)
+{
+	u64 expiry = (now + ttl) & ML_ADVICE_TIME;
+	u64 new = (u64)gen << ML_ADVICE_GEN | expiry << ML_ADVICE_EXPIRY |
+		  ML_ADVICE_VALID | (value & ML_ADVICE_VALUE);
+	s64 old = atomic64_read(&a->word[obj]);
+
+	do {
+		if (ml_advice_word_gen(old) != gen)
+			return false;
+	} while (!atomic64_try_cmpxchg(&a->word[obj], &old, new));
+	return true;
+}
+
+/**
+ * ml_advice_get() - look advice up
+ * @a: the table
+ * @obj: index of the object, less than @a->nr
+ * @now: jiffies
+ * @value: set to the packed outputs
+ *
+ * Context: Any.
+ * Return: 0, -ENODATA if there is no advice, -ESTALE if it has expired.
+ */
+static inline int ml_advice_get(const struct ml_advice *a, u32 obj, u32 now,
+				u32 *value)
+{
+	u64 word = atomic64_read(&a->word[obj]);
+
+	if (!(word & ML_ADVICE_VALID))
+		return -ENODATA;
+	if (ml_advice_word_expired(word, now))
+		return -ESTALE;
+	*value = word & ML_ADVICE_VALUE;
+	return 0;
+}
 
 #endif /* _ML_ADVICE_H */

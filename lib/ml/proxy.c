@@ -26,13 +26,22 @@ struct workqueue_struct *ml_wq;
 
 static u16 last_id;
 
-/* Budgets are enforced in windows of this length. */
-#define BUDGET_WINDOW	(HZ / 10)
-
 static bool settings_ok(u32 rate, u32 deadline_us, u32 ttl_ms)
 {
 	return rate && rate <= 1000000 && deadline_us &&
 	       deadline_us <= 10 * USEC_PER_SEC && ttl_ms && ttl_ms <= 60000;
+}
+
+static void set_rate(struct ml_proxy_core *core, u32 rate)
+{
+	core->rate = rate;
+	WRITE_ONCE(core->allowance, max(rate / 10, 1U));
+}
+
+static void set_ttl(struct ml_proxy_core *core, u32 ttl_ms)
+{
+	core->ttl_ms = ttl_ms;
+	WRITE_ONCE(core->ttl, msecs_to_jiffies(ttl_ms));
 }
 
 static void core_free(struct ml_proxy_core *core)
@@ -70,9 +79,9 @@ int ml_proxy_register(struct ml_proxy *p)
 		return -ENOMEM;
 	core->proxy = p;
 	core->hash = ml_schema_hash(p->name, p->schema);
-	core->rate = p->rate;
+	set_rate(core, p->rate);
 	core->deadline_us = p->deadline_us;
-	core->ttl_ms = p->ttl_ms;
+	set_ttl(core, p->ttl_ms);
 	core->advice = ml_advice_alloc(p->nr_objects);
 	core->cpu = alloc_percpu(struct ml_proxy_cpu);
 	if (!core->advice || !core->cpu) {
@@ -205,11 +214,11 @@ int ml_proxy_control(const struct ml_lib_control *c)
 			return -EINVAL;
 
 	if (c->set & ML_LIB_SET_RATE)
-		WRITE_ONCE(core->rate, c->rate);
+		set_rate(core, c->rate);
 	if (c->set & ML_LIB_SET_DEADLINE)
 		WRITE_ONCE(core->deadline_us, c->deadline_us);
 	if (c->set & ML_LIB_SET_TTL)
-		WRITE_ONCE(core->ttl_ms, c->ttl_ms);
+		set_ttl(core, c->ttl_ms);
 	if (c->set & ML_LIB_SET_EXPLORE)
 		WRITE_ONCE(core->explore, c->explore_permille);
 	for (u32 i = 0; (c->set & ML_LIB_SET_CAP) && i < ML_LIB_MAX_OUTPUTS; i++)
@@ -242,28 +251,6 @@ void ml_proxy_stats(const struct ml_proxy_core *core, struct ml_lib_stats *st)
 		for (int i = 0; i < ML_LIB_NR_BUCKETS; i++)
 			st->latency[i] += READ_ONCE(c->latency[i]);
 	}
-}
-
-/**
- * ml_proxy_charge() - take a record from this CPU's budget
- * @core: the proxy
- *
- * Context: Interrupts off.
- * Return: false if the budget is used up.
- */
-bool ml_proxy_charge(struct ml_proxy_core *core)
-{
-	struct ml_proxy_cpu *c = this_cpu_ptr(core->cpu);
-	u32 now = jiffies;
-
-	if (now - c->window >= BUDGET_WINDOW) {
-		c->window = now;
-		c->used = 0;
-	}
-	if (c->used >= max(READ_ONCE(core->rate) / 10, 1U))
-		return false;
-	c->used++;
-	return true;
 }
 
 /**

@@ -11,6 +11,7 @@
 #define _ML_PROXY_H
 
 #include <linux/hash.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/ml_lib.h>
 #include <linux/mutex.h>
@@ -47,8 +48,10 @@ struct ml_proxy_cpu {
  * @session: the same session while it runs, for hot paths
  * @mode: enum ml_lib_mode
  * @rate: budget, records per second on each CPU
+ * @allowance: the same for each window
  * @deadline_us: a later decision is refused
  * @ttl_ms: life of advice
+ * @ttl: the same in jiffies
  * @explore: share of requests that LEARNING may explore, in 1/1000
  * @cap: what the operator allows each output to reach
  */
@@ -64,8 +67,10 @@ struct ml_proxy_core {
 	struct ml_session __rcu *session;
 	u32 mode;
 	u32 rate;
+	u32 allowance;
 	u32 deadline_us;
 	u32 ttl_ms;
+	u32 ttl;
 	u32 explore;
 	s32 cap[ML_LIB_MAX_OUTPUTS];
 };
@@ -80,7 +85,6 @@ struct ml_proxy_core *ml_proxy_find(u32 id);
 int ml_proxy_control(const struct ml_lib_control *c);
 void ml_proxy_update_key(struct ml_proxy_core *core);
 void ml_proxy_stats(const struct ml_proxy_core *core, struct ml_lib_stats *st);
-bool ml_proxy_charge(struct ml_proxy_core *core);
 void ml_proxy_drop_advice(void);
 u32 ml_proxy_count(void);
 
@@ -88,6 +92,31 @@ u32 ml_proxy_count(void);
 static inline void ml_count(struct ml_proxy_core *core, enum ml_lib_counter c)
 {
 	this_cpu_inc(core->cpu->counter[c]);
+}
+
+/* Budgets are enforced in windows of a tenth of a second. */
+#define ML_BUDGET_WINDOW	(HZ / 10)
+
+/**
+ * ml_proxy_charge() - take a record from this CPU's budget
+ * @core: the proxy
+ *
+ * Context: Interrupts off.
+ * Return: false if the budget is used up.
+ */
+static inline bool ml_proxy_charge(struct ml_proxy_core *core)
+{
+	struct ml_proxy_cpu *c = this_cpu_ptr(core->cpu);
+	u32 now = jiffies;
+
+	if (unlikely(now - c->window >= ML_BUDGET_WINDOW)) {
+		c->window = now;
+		c->used = 0;
+	}
+	if (unlikely(c->used >= READ_ONCE(core->allowance)))
+		return false;
+	c->used++;
+	return true;
 }
 
 /**

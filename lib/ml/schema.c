@@ -20,12 +20,6 @@ static const u8 type_bytes[] = {
 	[ML_LIB_U32] = 4, [ML_LIB_S32] = 4, [ML_LIB_U64] = 8, [ML_LIB_S64] = 8,
 };
 
-/* Bits that an output takes in the advice word. */
-static u32 output_bits(const struct ml_lib_field *f)
-{
-	return fls64(f->max - f->min);
-}
-
 static bool field_ok(const struct ml_lib_field *f)
 {
 	return f->type < ARRAY_SIZE(type_bytes) && f->scale && !f->__reserved &&
@@ -68,7 +62,7 @@ int ml_schema_check(const char *name, const struct ml_schema *s)
 		if (!field_ok(f) || f->type != ML_LIB_S32 || f->offset != i ||
 		    f->min < S32_MIN || f->max > S32_MAX)
 			return -EINVAL;
-		bits += output_bits(f);
+		bits += ml_schema_bits(f);
 	}
 	return bits <= ML_ADVICE_VALUE_BITS ? 0 : -EINVAL;
 }
@@ -127,47 +121,4 @@ u64 ml_schema_hash(const char *name, const struct ml_schema *s)
 	hash = hash_fields(hash, s->features, s->nr_features);
 	hash = hash_fields(hash, s->outputs, s->nr_outputs);
 	return hash ?: 1;
-}
-
-/**
- * ml_schema_pack() - validate outputs and pack them
- * @s: the schema
- * @out: the outputs
- * @value: set to the packed outputs
- *
- * Return: false if an output is out of its range.
- */
-bool ml_schema_pack(const struct ml_schema *s, const s32 *out, u32 *value)
-{
-	u32 shift = 0;
-
-	*value = 0;
-	for (u32 i = 0; i < s->nr_outputs; i++) {
-		const struct ml_lib_field *f = &s->outputs[i];
-		u32 bits = output_bits(f);
-
-		if (out[i] < f->min || out[i] > f->max)
-			return false;
-		if (bits)
-			*value |= (u32)(out[i] - f->min) << shift;
-		shift += bits;
-	}
-	return true;
-}
-
-/**
- * ml_schema_unpack() - undo ml_schema_pack()
- * @s: the schema
- * @value: packed outputs
- * @out: set to the outputs
- */
-void ml_schema_unpack(const struct ml_schema *s, u32 value, s32 *out)
-{
-	for (u32 i = 0; i < s->nr_outputs; i++) {
-		const struct ml_lib_field *f = &s->outputs[i];
-		u32 bits = output_bits(f);
-
-		out[i] = f->min + (value & ((1U << bits) - 1));
-		value >>= bits;
-	}
 }

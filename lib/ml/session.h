@@ -97,7 +97,11 @@ static inline void ml_session_wake(struct ml_session *s)
 /* The queue of this CPU. A migration right after makes it slower, not wrong. */
 static inline struct ml_queue *ml_session_queue(struct ml_session *s)
 {
-	return &s->queues[raw_smp_processor_id() % s->nr_queues];
+	u32 cpu = raw_smp_processor_id();
+
+	/* With a queue for each CPU there is nothing to divide. */
+	return &s->queues[likely(cpu < s->nr_queues) ? cpu :
+			  cpu % s->nr_queues];
 }
 
 #endif /* _ML_SESSION_H */

@@ -4,6 +4,7 @@
  *
  *	device.c	/dev/ml_bench: starts runs, maps the shared page
  *	run.c		the kernel thread: sends, waits, checks, takes times
+ *	contract.c	what rivals have to do for a request, as ML_LIB does
  *	transport.c	ping-pong, ML_LIB, tracepoint
  *	queue.c		read(), write(), ioctl and uring_cmd of /dev/ml_bench
  *	netlink.c	generic netlink
@@ -15,12 +16,14 @@
 #define _ML_BENCH_INTERNAL_H
 
 #include <linux/fs.h>
+#include <linux/spinlock.h>
 #include <linux/timex.h>
 #include <linux/wait.h>
 
 #include "ml_bench.h"
 
 struct io_uring_cmd;
+struct ml_schema;
 
 /**
  * struct ml_bench_ops - a transport
@@ -72,10 +75,19 @@ static inline u64 ml_bench_cycles(void)
 /* run.c */
 int ml_bench_do_run(struct ml_bench_run *run);
 bool ml_bench_running(void);
-void ml_bench_answer(const struct ml_bench_answer *answer);
+
+/* contract.c */
+extern raw_spinlock_t ml_bench_lock;
+extern bool ml_bench_bare;
+int ml_bench_contract_begin(bool bare);
+void ml_bench_contract_end(void);
+bool ml_bench_open_request(u32 obj, struct ml_bench_request *r);
+void ml_bench_answer(const struct ml_bench_answer *answer, u32 nr);
+void ml_bench_renew(u32 obj);
 bool ml_bench_answered(u32 obj, s32 *value);
 
 /* transport.c */
+extern const struct ml_schema ml_bench_schema;
 int ml_bench_proxy_get(void);
 void ml_bench_proxy_put(void);
 

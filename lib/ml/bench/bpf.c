@@ -19,7 +19,7 @@ static struct ml_bench_request ctx;
 
 static struct bpf_prog *submit_prog, *drain_prog;
 static struct bpf_map *answers_map, *ringbuf_map;
-static u32 *answers;
+static struct ml_bench_answers *answers;
 
 static struct bpf_prog *get_prog(int fd)
 {
@@ -42,11 +42,11 @@ static int get_answers(int fd)
 		return PTR_ERR(map);
 	answers_map = map;
 	if (!map->ops->map_direct_value_addr ||
-	    map->value_size < ML_BENCH_OBJECTS * sizeof(u32))
+	    map->value_size < sizeof(*answers))
 		return -EINVAL;
 	err = map->ops->map_direct_value_addr(map, &addr, 0);
 	if (!err)
-		answers = (u32 *)(unsigned long)addr;
+		answers = (void *)(unsigned long)addr;
 	return err;
 }
 
@@ -74,7 +74,7 @@ static int bpf_begin(const struct ml_bench_run *run)
 	if (err)
 		bpf_end();
 	else
-		memset(answers, 0, ML_BENCH_OBJECTS * sizeof(u32));
+		answers->nr = 0;
 	return err;
 }
 
@@ -90,33 +90,39 @@ static u32 call_prog(const struct bpf_prog *prog)
 
 static bool bpf_submit(u32 obj, const u64 *word)
 {
-	ctx.obj = obj;
+	unsigned long flags;
+	bool ok;
+
+	if (ml_bench_bare) {
+		ml_bench_open_request(obj, &ctx);
+	} else {
+		raw_spin_lock_irqsave(&ml_bench_lock, flags);
+		ok = ml_bench_open_request(obj, &ctx);
+		raw_spin_unlock_irqrestore(&ml_bench_lock, flags);
+		if (!ok)
+			return false;
+	}
 	memcpy(ctx.word, word, sizeof(ctx.word));
 	return !call_prog(submit_prog);
 }
 
-static bool take(u32 obj, s32 *value)
-{
-	u32 word = READ_ONCE(answers[obj]);
-
-	if (!(word & ML_BENCH_ANSWERED))
-		return false;
-	WRITE_ONCE(answers[obj], 0);
-	*value = word & ~ML_BENCH_ANSWERED;
-	return true;
-}
-
+/* The programs have been verified, but not by us: their map may hold anything. */
 static bool bpf_receive(u32 obj, s32 *value)
 {
-	if (take(obj, value))
+	if (ml_bench_answered(obj, value))
 		return true;
 	call_prog(drain_prog);
-	return take(obj, value);
+	if (!answers->nr)
+		return false;
+	ml_bench_answer(answers->answer, min(answers->nr, ML_BENCH_MAX_DEPTH));
+	answers->nr = 0;
+	return ml_bench_answered(obj, value);
 }
 
 const struct ml_bench_ops ml_bench_bpf_ops = {
 	.begin = bpf_begin,
 	.end = bpf_end,
+	.prepare = ml_bench_renew,
 	.submit = bpf_submit,
 	.receive = bpf_receive,
 };
@@ -148,7 +154,7 @@ static void ringbuf_end(void)
 
 static bool ringbuf_submit(u32 obj, const u64 *word)
 {
-	ctx.obj = obj;
+	ctx.cookie = obj + 1;
 	memcpy(ctx.word, word, sizeof(ctx.word));
 	return !bpf_ringbuf_output_proto.func((unsigned long)ringbuf_map,
 					      (unsigned long)&ctx, sizeof(ctx),

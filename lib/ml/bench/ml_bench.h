@@ -96,24 +96,38 @@ struct ml_bench_page {
 
 /**
  * struct ml_bench_request - a request, where the transport has no form for it
- * @obj: less than ML_BENCH_OBJECTS, comes back in the answer
- * @__reserved: zero
+ * @cookie: comes back in the answer
+ * @time_ns: when it was sent; zero with ML_BENCH_BARE
  * @word: payload
  */
 struct ml_bench_request {
-	__u32 obj;
-	__u32 __reserved;
+	__aligned_u64 cookie;
+	__aligned_u64 time_ns;
 	__aligned_u64 word[ML_BENCH_WORDS];
 };
 
 /**
  * struct ml_bench_answer - the answer to it
- * @obj: of the request
+ * @cookie: of the request, never zero
  * @value: ml_bench_rule() of its payload
+ * @__reserved: zero
  */
 struct ml_bench_answer {
-	__u32 obj;
+	__aligned_u64 cookie;
 	__s32 value;
+	__u32 __reserved;
+};
+
+/**
+ * struct ml_bench_answers - BPF: where the program that fetches puts them
+ * @nr: how many; the kernel thread takes them and sets it to zero
+ * @__reserved: zero
+ * @answer: the answers
+ */
+struct ml_bench_answers {
+	__u32 nr;
+	__u32 __reserved;
+	struct ml_bench_answer answer[ML_BENCH_MAX_DEPTH];
 };
 
 /* What the model of this benchmark does: every word of the payload matters. */
@@ -126,6 +140,12 @@ static inline __s32 ml_bench_rule(const __u64 *word)
 	return sum % ML_BENCH_RANGE;
 }
 
+/*
+ * Only transport: no deadline, no request is matched with its answer, nothing is
+ * kept as advice. Otherwise a rival does what ML_LIB does, see contract.h.
+ */
+#define ML_BENCH_BARE		1
+
 /**
  * struct ml_bench_run - ML_BENCH_RUN: do a run
  * @transport: enum ml_bench_transport
@@ -134,11 +154,12 @@ static inline __s32 ml_bench_rule(const __u64 *word)
  * @depth: most requests under way, or requests in a turn
  * @cpu: where the kernel thread runs
  * @timeout_ms: give up after this time
+ * @flags: ML_BENCH_BARE
  * @portid: netlink: whom to send to
  * @ringbuf_fd: RINGBUF: the map
  * @submit_fd: BPF: program that sends the request that is its context
  * @drain_fd: BPF: program that fetches answers
- * @answers_fd: BPF: array map of one value, where it puts them
+ * @answers_fd: BPF: array map of one struct ml_bench_answers
  * @nr_samples: in: room; out: samples
  * @samples: pointer to __u32[]: cycles of each round trip; in mode TURNS, of
  *	sending, answering and fetching of each batch
@@ -149,6 +170,7 @@ static inline __s32 ml_bench_rule(const __u64 *word)
  * @ns: out: the same in ns
  * @overhead: out: cycles between two looks at the counter with nothing between
  * @sleeps: out: how often the kernel thread went to sleep
+ * @__reserved: zero
  */
 struct ml_bench_run {
 	__u32 transport;
@@ -157,6 +179,7 @@ struct ml_bench_run {
 	__u32 depth;
 	__u32 cpu;
 	__u32 timeout_ms;
+	__u32 flags;
 	__u32 portid;
 	__s32 ringbuf_fd;
 	__s32 submit_fd;
@@ -171,6 +194,7 @@ struct ml_bench_run {
 	__aligned_u64 ns;
 	__u32 overhead;
 	__u32 sleeps;
+	__u32 __reserved;
 };
 
 /**
@@ -190,19 +214,11 @@ struct ml_bench_exchange {
 #define ML_BENCH_RUN		_IOWR(0xBE, 0x80, struct ml_bench_run)
 #define ML_BENCH_EXCHANGE	_IOWR(0xBE, 0x81, struct ml_bench_exchange)
 
-/* uring_cmd: answer a request, unless there is none, and get the next. */
-#define ML_BENCH_COMMIT_AND_FETCH	_IO(0xBE, 0x82)
-#define ML_BENCH_NO_ANSWER		(~0U)
-
-/**
- * struct ml_bench_cmd - in the SQE of ML_BENCH_COMMIT_AND_FETCH
- * @request: pointer to struct ml_bench_request, or zero to get none
- * @answer: or .obj = ML_BENCH_NO_ANSWER
+/*
+ * uring_cmd: deliver the answer in sqe->cmd, unless its cookie is zero, and get
+ * the next request to sqe->addr, unless that is zero.
  */
-struct ml_bench_cmd {
-	__aligned_u64 request;
-	struct ml_bench_answer answer;
-};
+#define ML_BENCH_COMMIT_AND_FETCH	_IO(0xBE, 0x82)
 
 /* Generic netlink */
 #define ML_BENCH_GENL_NAME	"ml_bench"
@@ -214,13 +230,11 @@ enum ml_bench_genl_cmd {
 };
 
 enum ml_bench_genl_attr {
-	ML_BENCH_ATTR_OBJ = 1,	/* u32 */
+	ML_BENCH_ATTR_COOKIE = 1,	/* u64 */
+	ML_BENCH_ATTR_TIME,	/* u64 */
 	ML_BENCH_ATTR_WORDS,	/* u64[ML_BENCH_WORDS] */
 	ML_BENCH_ATTR_VALUE,	/* s32 */
 	__ML_BENCH_ATTR_END,
 };
-
-/* In the array map @answers_fd, a u32 for each object: the answer is there. */
-#define ML_BENCH_ANSWERED	0x80000000U
 
 #endif /* _ML_BENCH_H */

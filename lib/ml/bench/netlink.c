@@ -7,20 +7,20 @@
 #include "bench.h"
 
 static const struct nla_policy answer_policy[__ML_BENCH_ATTR_END] = {
-	[ML_BENCH_ATTR_OBJ] = { .type = NLA_U32 },
+	[ML_BENCH_ATTR_COOKIE] = { .type = NLA_U64 },
 	[ML_BENCH_ATTR_VALUE] = { .type = NLA_S32 },
 };
 
 static int answer_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct ml_bench_answer a;
+	struct ml_bench_answer a = { };
 
-	if (GENL_REQ_ATTR_CHECK(info, ML_BENCH_ATTR_OBJ) ||
+	if (GENL_REQ_ATTR_CHECK(info, ML_BENCH_ATTR_COOKIE) ||
 	    GENL_REQ_ATTR_CHECK(info, ML_BENCH_ATTR_VALUE))
 		return -EINVAL;
-	a.obj = nla_get_u32(info->attrs[ML_BENCH_ATTR_OBJ]);
+	a.cookie = nla_get_u64(info->attrs[ML_BENCH_ATTR_COOKIE]);
 	a.value = nla_get_s32(info->attrs[ML_BENCH_ATTR_VALUE]);
-	ml_bench_answer(&a);
+	ml_bench_answer(&a, 1);
 	return 0;
 }
 
@@ -51,18 +51,36 @@ static int netlink_begin(const struct ml_bench_run *run)
 	return portid ? 0 : -EINVAL;
 }
 
+static bool open_request(u32 obj, struct ml_bench_request *r)
+{
+	unsigned long flags;
+	bool ok;
+
+	if (ml_bench_bare)
+		return ml_bench_open_request(obj, r);
+	raw_spin_lock_irqsave(&ml_bench_lock, flags);
+	ok = ml_bench_open_request(obj, r);
+	raw_spin_unlock_irqrestore(&ml_bench_lock, flags);
+	return ok;
+}
+
 static bool netlink_submit(u32 obj, const u64 *word)
 {
 	size_t size = ML_BENCH_WORDS * sizeof(*word);
+	struct ml_bench_request r;
 	struct sk_buff *skb;
 	void *msg;
 
-	skb = genlmsg_new(nla_total_size(sizeof(obj)) + nla_total_size(size),
-			  GFP_ATOMIC);
+	if (!open_request(obj, &r))
+		return false;
+	skb = genlmsg_new(2 * nla_total_size(sizeof(u64)) +
+			  nla_total_size(size), GFP_ATOMIC);
 	if (!skb)
 		return false;
 	msg = genlmsg_put(skb, 0, 0, &family, 0, ML_BENCH_GENL_REQUEST);
-	if (!msg || nla_put_u32(skb, ML_BENCH_ATTR_OBJ, obj) ||
+	if (!msg ||
+	    nla_put(skb, ML_BENCH_ATTR_COOKIE, sizeof(u64), &r.cookie) ||
+	    nla_put(skb, ML_BENCH_ATTR_TIME, sizeof(u64), &r.time_ns) ||
 	    nla_put(skb, ML_BENCH_ATTR_WORDS, size, word)) {
 		nlmsg_free(skb);
 		return false;
@@ -73,6 +91,7 @@ static bool netlink_submit(u32 obj, const u64 *word)
 
 const struct ml_bench_ops ml_bench_netlink_ops = {
 	.begin = netlink_begin,
+	.prepare = ml_bench_renew,
 	.submit = netlink_submit,
 	.receive = ml_bench_answered,
 	.wakes = true,

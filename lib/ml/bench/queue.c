@@ -21,7 +21,7 @@
 
 #define SLOTS	ML_BENCH_OBJECTS
 
-static DEFINE_SPINLOCK(lock);		/* the queue */
+/* Protected by ml_bench_lock. */
 static struct ml_bench_request slot[SLOTS];
 static u32 head, tail;
 
@@ -39,43 +39,42 @@ void ml_bench_queue_wake(void)
 
 static int queue_begin(const struct ml_bench_run *run)
 {
-	spin_lock(&lock);
+	raw_spin_lock_irq(&ml_bench_lock);
 	head = 0;
 	tail = 0;
-	spin_unlock(&lock);
+	raw_spin_unlock_irq(&ml_bench_lock);
 	return 0;
 }
 
 static bool queue_submit(u32 obj, const u64 *word)
 {
-	struct ml_bench_request *r;
+	struct ml_bench_request *r = &slot[head % SLOTS];
+	unsigned long flags;
+	bool sent = false;
 
-	spin_lock(&lock);
-	if (head - tail == SLOTS) {
-		spin_unlock(&lock);
-		return false;
+	raw_spin_lock_irqsave(&ml_bench_lock, flags);
+	if (head - tail < SLOTS && ml_bench_open_request(obj, r)) {
+		memcpy(r->word, word, sizeof(r->word));
+		WRITE_ONCE(head, head + 1);
+		sent = true;
 	}
-	r = &slot[head % SLOTS];
-	r->obj = obj;
-	memcpy(r->word, word, sizeof(r->word));
-	WRITE_ONCE(head, head + 1);
-	spin_unlock(&lock);
+	raw_spin_unlock_irqrestore(&ml_bench_lock, flags);
 	if (wq_has_sleeper(&agent_wq))
 		wake_up(&agent_wq);
-	return true;
+	return sent;
 }
 
 static bool take(struct ml_bench_request *r)
 {
 	bool found = false;
 
-	spin_lock(&lock);
+	raw_spin_lock_irq(&ml_bench_lock);
 	if (tail != head) {
 		*r = slot[tail % SLOTS];
 		WRITE_ONCE(tail, tail + 1);
 		found = true;
 	}
-	spin_unlock(&lock);
+	raw_spin_unlock_irq(&ml_bench_lock);
 	return found;
 }
 
@@ -114,8 +113,8 @@ static int commit(const struct ml_bench_answer __user *from, size_t n)
 		return -EINVAL;
 	if (copy_from_user(a, from, n * sizeof(a[0])))
 		return -EFAULT;
-	for (size_t i = 0; i < n; i++)
-		ml_bench_answer(&a[i]);
+	if (n)
+		ml_bench_answer(a, n);
 	return 0;
 }
 
@@ -179,21 +178,23 @@ long ml_bench_exchange(struct ml_bench_exchange *x)
  */
 int ml_bench_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
-	const struct ml_bench_cmd *c = (const void *)cmd->sqe->cmd;
-	struct ml_bench_answer a;
+	const struct ml_bench_answer *c = (const void *)cmd->sqe->cmd;
+	struct ml_bench_answer a = { };
 	struct ml_bench_request r;
 	void __user *to;
 
 	if (cmd->cmd_op != ML_BENCH_COMMIT_AND_FETCH)
 		return -EOPNOTSUPP;
-	to = u64_to_user_ptr(READ_ONCE(c->request));
+	BUILD_BUG_ON(sizeof(a) > sizeof(*cmd->sqe) -
+				 offsetof(struct io_uring_sqe, cmd));
+	to = u64_to_user_ptr(READ_ONCE(cmd->sqe->addr));
 	if (!(issue_flags & IO_URING_F_NONBLOCK))
 		return fetch(to, 1);	/* again, after -EAGAIN */
 
-	a.obj = READ_ONCE(c->answer.obj);
-	a.value = READ_ONCE(c->answer.value);
-	if (a.obj != ML_BENCH_NO_ANSWER)
-		ml_bench_answer(&a);
+	a.cookie = READ_ONCE(c->cookie);
+	a.value = READ_ONCE(c->value);
+	if (a.cookie)
+		ml_bench_answer(&a, 1);
 	if (!to)
 		return 0;
 	if (!take(&r))
@@ -203,6 +204,7 @@ int ml_bench_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 
 const struct ml_bench_ops ml_bench_queue_ops = {
 	.begin = queue_begin,
+	.prepare = ml_bench_renew,
 	.submit = queue_submit,
 	.receive = ml_bench_answered,
 	.wakes = true,

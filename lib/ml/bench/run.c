@@ -63,9 +63,6 @@ static u32 run_nr;
 /* Where the kernel thread sleeps for an answer. */
 DECLARE_WAIT_QUEUE_HEAD(ml_bench_wq);
 
-/* Answers of transports that deliver them by a call: value and a flag. */
-static u32 answered[ML_BENCH_OBJECTS];
-
 /**
  * ml_bench_running() - is there a run?
  *
@@ -74,45 +71,6 @@ static u32 answered[ML_BENCH_OBJECTS];
 bool ml_bench_running(void)
 {
 	return READ_ONCE(running);
-}
-
-/**
- * ml_bench_answer() - deliver an answer to the kernel thread
- * @answer: from the agent
- *
- * Context: Process.
- */
-void ml_bench_answer(const struct ml_bench_answer *answer)
-{
-	u32 obj = answer->obj;
-
-	if (obj >= ML_BENCH_OBJECTS)
-		return;
-	obj = array_index_nospec(obj, ML_BENCH_OBJECTS);
-	/* Pairs with the acquire in ml_bench_answered(). */
-	smp_store_release(&answered[obj], ML_BENCH_ANSWERED | answer->value);
-	if (wq_has_sleeper(&ml_bench_wq))
-		wake_up(&ml_bench_wq);
-}
-
-/**
- * ml_bench_answered() - take an answer that ml_bench_answer() delivered
- * @obj: which
- * @value: set to the answer
- *
- * Return: false if it is not there.
- */
-bool ml_bench_answered(u32 obj, s32 *value)
-{
-	u32 word;
-
-	/* Pairs with the release in ml_bench_answer(). */
-	word = smp_load_acquire(&answered[obj]);
-	if (!word)
-		return false;
-	WRITE_ONCE(answered[obj], 0);
-	*value = word & ~ML_BENCH_ANSWERED;
-	return true;
 }
 
 static void make_payload(u64 *word, u32 seq)
@@ -349,13 +307,15 @@ static int run_locked(struct bench *b)
 {
 	struct ml_bench_run *run = b->run;
 	struct task_struct *task;
-	int err = 0, killed;
+	int err, killed;
 
+	err = ml_bench_contract_begin(run->flags & ML_BENCH_BARE);
+	if (err)
+		return err;
 	if (b->ops->begin)
 		err = b->ops->begin(run);
 	if (err)
-		return err;
-	memset(answered, 0, sizeof(answered));
+		goto out_contract;
 	WRITE_ONCE(running, true);
 	init_completion(&b->done);
 	b->limit = jiffies + msecs_to_jiffies(run->timeout_ms);
@@ -376,6 +336,8 @@ out:
 	WRITE_ONCE(running, false);
 	if (b->ops->end)
 		b->ops->end();
+out_contract:
+	ml_bench_contract_end();
 	return err;
 }
 
@@ -391,7 +353,8 @@ static bool run_ok(const struct ml_bench_run *run)
 		return false;
 	return run->cpu < nr_cpu_ids && cpu_online(run->cpu) &&
 	       run->timeout_ms && run->timeout_ms <= 600000 &&
-	       run->nr_samples <= MAX_SAMPLES;
+	       run->nr_samples <= MAX_SAMPLES &&
+	       !(run->flags & ~ML_BENCH_BARE) && !run->__reserved;
 }
 
 /**

@@ -70,7 +70,7 @@ static const struct ml_lib_field fields_out[] = {
 	ML_OUTPUT(0, "value", "", 1, 0, ML_BENCH_RANGE - 1),
 };
 
-static const struct ml_schema schema = {
+const struct ml_schema ml_bench_schema = {
 	.features = fields_in,
 	.nr_features = ARRAY_SIZE(fields_in),
 	.feature_bytes = sizeof(struct features),
@@ -80,7 +80,7 @@ static const struct ml_schema schema = {
 
 static struct ml_proxy proxy = {
 	.name = ML_BENCH_PROXY,
-	.schema = &schema,
+	.schema = &ml_bench_schema,
 	.nr_objects = ML_BENCH_OBJECTS,
 	.rate = 1000000,
 	.deadline_us = 1000000,
@@ -91,7 +91,8 @@ static struct ml_proxy proxy = {
 static DEFINE_MUTEX(proxy_lock);
 static u32 proxy_users;
 
-/* There may be new advice. */
+/* Requests under way; and whether there may be advice for the oldest. */
+static u32 under_way;
 static bool look;
 
 /**
@@ -132,18 +133,33 @@ static void ring_prepare(u32 obj)
 	ml_advice_reset(&proxy, obj);
 }
 
+static int ring_begin(const struct ml_bench_run *run)
+{
+	under_way = 0;
+	look = false;
+	return 0;
+}
+
 static bool ring_submit(u32 obj, const u64 *word)
 {
-	look = true;		/* submitting takes decisions in, too */
-	return ml_submit(&proxy, obj, obj + 1, word);
+	if (!ml_submit(&proxy, obj, obj + 1, word))
+		return false;
+	/* It may have taken decisions in on its way. */
+	if (under_way++)
+		look = true;
+	return true;
 }
 
 static bool ring_receive(u32 obj, s32 *value)
 {
-	if (!ml_advice_poll(&proxy) && !look)
-		return false;
-	look = ml_advice_read(&proxy, obj, value);
-	return look;
+	while (look || ml_advice_poll(&proxy)) {
+		look = ml_advice_read(&proxy, obj, value);
+		if (look) {
+			under_way--;
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool ring_call(u32 obj, const u64 *word, s32 *value)
@@ -152,6 +168,7 @@ static bool ring_call(u32 obj, const u64 *word, s32 *value)
 }
 
 const struct ml_bench_ops ml_bench_ring_ops = {
+	.begin = ring_begin,
 	.prepare = ring_prepare,
 	.submit = ring_submit,
 	.receive = ring_receive,

@@ -6,6 +6,7 @@
 
 #include <kunit/test.h>
 #include <linux/delay.h>
+#include <linux/hardirq.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -389,6 +390,23 @@ static void loop_drain_on_submit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, READ_ONCE(*l->dec.cons), 1);
 }
 
+static void loop_poll(struct kunit *test)
+{
+	struct loop *l = test->priv;
+	u64 cookie = ml_submit(&loop_proxy, 0, ID, &features);
+	s32 out[2];
+
+	KUNIT_ASSERT_EQ(test, agent_take(l), cookie);
+	KUNIT_EXPECT_FALSE(test, ml_advice_poll(&loop_proxy));
+	KUNIT_ASSERT_EQ(test, agent_send(l, cookie, 0, 1, 0), 0);
+	KUNIT_EXPECT_FALSE(test, ml_advice_read(&loop_proxy, 0, out));
+	KUNIT_EXPECT_TRUE(test, ml_advice_poll(&loop_proxy));
+	KUNIT_EXPECT_TRUE(test, ml_advice_read(&loop_proxy, 0, out));
+	KUNIT_EXPECT_EQ(test, out[0], 1);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(*l->dec.cons), 1);
+	KUNIT_EXPECT_FALSE(test, ml_advice_poll(&loop_proxy));
+}
+
 static void loop_refused(struct kunit *test)
 {
 	struct loop *l = test->priv;
@@ -641,6 +659,27 @@ static void loop_report(struct kunit *test)
 	EXPECT_COUNT(test, RING_FULL, 1);
 }
 
+/* NMI context cannot take the lock: refused and counted. */
+static void loop_nmi(struct kunit *test)
+{
+	struct ml_lib_feedback fb = {};
+	unsigned long flags;
+	bool reported;
+	u64 cookie;
+
+	local_irq_save(flags);
+	nmi_enter();
+	cookie = ml_submit(&loop_proxy, 0, ID, &features);
+	reported = ml_report(&loop_proxy, 1, ID, &fb);
+	nmi_exit();
+	local_irq_restore(flags);
+	KUNIT_EXPECT_EQ(test, cookie, 0ULL);
+	KUNIT_EXPECT_FALSE(test, reported);
+	EXPECT_COUNT(test, NMI, 2);
+	EXPECT_COUNT(test, SUBMIT, 0);
+	EXPECT_COUNT(test, FEEDBACK, 0);
+}
+
 static void loop_forged_position(struct kunit *test)
 {
 	struct loop *l = test->priv;
@@ -862,6 +901,7 @@ static struct kunit_case loop_cases[] = {
 	KUNIT_CASE(loop_attach),
 	KUNIT_CASE(loop_good),
 	KUNIT_CASE(loop_drain_on_submit),
+	KUNIT_CASE(loop_poll),
 	KUNIT_CASE(loop_refused),
 	KUNIT_CASE(loop_late),
 	KUNIT_CASE(loop_unmatched),
@@ -873,6 +913,7 @@ static struct kunit_case loop_cases[] = {
 	KUNIT_CASE(loop_budget),
 	KUNIT_CASE(loop_stale),
 	KUNIT_CASE(loop_report),
+	KUNIT_CASE(loop_nmi),
 	KUNIT_CASE(loop_forged_position),
 	KUNIT_CASE(loop_unregister),
 	KUNIT_CASE(loop_restart),

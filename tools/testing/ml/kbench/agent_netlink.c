@@ -18,8 +18,8 @@
 struct answer_msg {
 	struct nlmsghdr nlh;
 	struct genlmsghdr genl;
-	struct nlattr obj_attr;
-	u32 obj;
+	struct nlattr cookie_attr;
+	u64 cookie __attribute__((packed, aligned(4)));
 	struct nlattr value_attr;
 	s32 value;
 };
@@ -69,7 +69,7 @@ static u16 find_family(const char *name)
 	const struct nlmsghdr *nlh = (const void *)reply;
 	const struct nlattr *a;
 
-	strncpy(msg.name, name, sizeof(msg.name) - 1);
+	snprintf(msg.name, sizeof(msg.name), "%s", name);
 	if (send(sock, &msg, sizeof(msg), 0) < 0 ||
 	    recv(sock, reply, sizeof(reply), 0) < (ssize_t)NLMSG_HDRLEN ||
 	    nlh->nlmsg_type != GENL_ID_CTRL)
@@ -116,7 +116,7 @@ static int netlink_open(void)
 				.cmd = ML_BENCH_GENL_ANSWER,
 				.version = ML_BENCH_GENL_VERSION,
 			},
-			.obj_attr = { NLA_HDRLEN + 4, ML_BENCH_ATTR_OBJ },
+			.cookie_attr = { NLA_HDRLEN + 8, ML_BENCH_ATTR_COOKIE },
 			.value_attr = { NLA_HDRLEN + 4, ML_BENCH_ATTR_VALUE },
 		};
 	return 0;
@@ -142,17 +142,18 @@ static u32 step(u32 room)
 		got = recvmmsg(sock, vec, room, MSG_WAITFORONE, NULL);
 	for (int i = 0; i < got; i++) {
 		const struct nlmsghdr *nlh = (const void *)buffer[i];
-		const struct nlattr *obj, *words;
+		const struct nlattr *cookie, *words;
 		u64 word[ML_BENCH_WORDS];
 
 		if (nlh->nlmsg_type != family)
 			continue;
-		obj = find(nlh, ML_BENCH_ATTR_OBJ);
+		cookie = find(nlh, ML_BENCH_ATTR_COOKIE);
 		words = find(nlh, ML_BENCH_ATTR_WORDS);
-		if (!obj || !words)
+		if (!cookie || !words)
 			continue;
 		memcpy(word, (const char *)words + NLA_HDRLEN, sizeof(word));
-		answers[n].obj = *(const u32 *)((const char *)obj + NLA_HDRLEN);
+		memcpy(&answers[n].cookie, (const char *)cookie + NLA_HDRLEN,
+		       sizeof(u64));
 		answers[n].value = ml_bench_rule((const __u64 *)word);
 		n++;
 	}

@@ -25,8 +25,6 @@ static int uring_open(void)
 				   strerror(-err));
 	shared->memory[ML_BENCH_URING] = io.sq.ring_sz +
 		p.sq_entries * sizeof(struct io_uring_sqe) + sizeof(requests);
-	for (u32 i = 0; i < MAX_DEPTH; i++)
-		answers[i].obj = ML_BENCH_NO_ANSWER;
 	return 0;
 }
 
@@ -34,7 +32,6 @@ static int uring_open(void)
 static void prepare(u32 i, bool get)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&io);
-	struct ml_bench_cmd *cmd;
 
 	if (!sqe)
 		return;	/* cannot be: there are as many as commands */
@@ -43,9 +40,8 @@ static void prepare(u32 i, bool get)
 	sqe->fd = bench_fd;
 	sqe->cmd_op = ML_BENCH_COMMIT_AND_FETCH;
 	sqe->user_data = i;
-	cmd = (struct ml_bench_cmd *)sqe->cmd;
-	cmd->request = get ? (uintptr_t)&requests[i] : 0;
-	cmd->answer = answers[i];
+	sqe->addr = get ? (uintptr_t)&requests[i] : 0;
+	memcpy(sqe->cmd, &answers[i], sizeof(answers[i]));
 }
 
 /* Take what has completed. Returns how many brought a request. */
@@ -58,7 +54,7 @@ static u32 reap(u32 *tag)
 	io_uring_for_each_cqe(&io, head, cqe) {
 		u32 i = cqe->user_data;
 
-		answers[i].obj = ML_BENCH_NO_ANSWER;
+		answers[i].cookie = 0;
 		if (cqe->res == 1) {
 			answers[i] = answer_to(&requests[i]);
 			tag[n++] = i;
@@ -86,7 +82,7 @@ static void uring_serve(u32 mode, u32 depth)
 			prepare(tag[i], true);
 	}
 	for (u32 i = 0; i < MAX_DEPTH; i++)
-		answers[i].obj = ML_BENCH_NO_ANSWER;
+		answers[i].cookie = 0;
 }
 
 static void uring_turn(u32 nr)
@@ -95,7 +91,7 @@ static void uring_turn(u32 nr)
 
 	/* Without new requests it is the last turn: only deliver. */
 	for (u32 i = 0; i < MAX_DEPTH; i++)
-		if (i < nr || (!nr && answers[i].obj != ML_BENCH_NO_ANSWER)) {
+		if (i < nr || (!nr && answers[i].cookie)) {
 			prepare(i, nr);
 			n++;
 		}

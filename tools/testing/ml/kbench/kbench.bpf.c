@@ -19,7 +19,7 @@ struct {
 } decisions SEC(".maps");
 
 /* Read by the kernel thread. */
-__u32 answers[ML_BENCH_OBJECTS] SEC(".data.answers");
+struct ml_bench_answers answers SEC(".data.answers");
 
 /* Set by the agent: must it be woken? */
 __u64 flags SEC(".data.flags");
@@ -32,8 +32,8 @@ int submit(struct ml_bench_request *ctx)
 	r = bpf_ringbuf_reserve(&requests, sizeof(*r), 0);
 	if (!r)
 		return 1;
-	r->obj = ctx->obj;
-	r->__reserved = 0;
+	r->cookie = ctx->cookie;
+	r->time_ns = ctx->time_ns;
 	r->word[0] = ctx->word[0];
 	r->word[1] = ctx->word[1];
 	r->word[2] = ctx->word[2];
@@ -49,11 +49,14 @@ int submit(struct ml_bench_request *ctx)
 static long take(struct bpf_dynptr *sample, void *unused)
 {
 	const struct ml_bench_answer *a;
+	__u32 n = answers.nr;
 
 	a = bpf_dynptr_data(sample, 0, sizeof(*a));
-	if (a && a->obj < ML_BENCH_OBJECTS)
-		answers[a->obj] = ML_BENCH_ANSWERED | a->value;
-	return 0;
+	if (!a || n >= ML_BENCH_MAX_DEPTH)
+		return 1;
+	answers.answer[n] = *a;
+	answers.nr = n + 1;
+	return answers.nr == ML_BENCH_MAX_DEPTH;
 }
 
 SEC("syscall")

@@ -27,10 +27,11 @@
  * @transport: enum ml_bench_transport
  * @mode: enum ml_bench_mode
  * @depth: requests under way
+ * @flags: of the run
  */
 struct case_ {
 	const char *name;
-	u32 transport, mode, depth;
+	u32 transport, mode, depth, flags;
 };
 
 static struct ml_bench_run run;		/* the last one */
@@ -38,6 +39,7 @@ static u32 samples[3 * MAX_COUNT];
 static unsigned int kernel_cpu, agent_cpu = 1;
 static u32 timeout_ms = 60000;
 static pid_t agent_pid;
+static const char *only;	/* transports whose name begins so */
 static int failures;
 
 static void die(const char *what)
@@ -100,6 +102,7 @@ static bool measure(const struct case_ *c, u32 count)
 		.depth = c->depth,
 		.cpu = kernel_cpu,
 		.timeout_ms = timeout_ms,
+		.flags = c->flags,
 		.portid = shared->portid,
 		.ringbuf_fd = bpf_fds.ringbuf,
 		.submit_fd = bpf_fds.submit,
@@ -136,40 +139,44 @@ static struct key key_of(const struct case_ *c, const char *note)
 }
 
 static const struct case_ every[] = {
-	{ "pingpong", ML_BENCH_PINGPONG, ML_BENCH_SPIN, 1 },
-	{ "ml_lib", ML_BENCH_RING, ML_BENCH_SPIN, 1 },
-	{ "ml_lib", ML_BENCH_RING, ML_BENCH_SPIN, 32 },
-	{ "ml_lib-sleep", ML_BENCH_RING, ML_BENCH_SLEEP, 1 },
-	{ "bpf-ringbuf", ML_BENCH_BPF, ML_BENCH_SPIN, 1 },
-	{ "bpf-ringbuf", ML_BENCH_BPF, ML_BENCH_SPIN, 32 },
-	{ "bpf-ringbuf-sleep", ML_BENCH_BPF, ML_BENCH_SLEEP, 1 },
-	{ "chardev-read-write", ML_BENCH_CHARDEV, ML_BENCH_SLEEP, 1 },
-	{ "chardev-read-write", ML_BENCH_CHARDEV, ML_BENCH_SLEEP, 32 },
-	{ "chardev-ioctl", ML_BENCH_IOCTL, ML_BENCH_SLEEP, 1 },
-	{ "chardev-ioctl", ML_BENCH_IOCTL, ML_BENCH_SLEEP, 32 },
-	{ "netlink-genl", ML_BENCH_NETLINK, ML_BENCH_SLEEP, 1 },
-	{ "netlink-genl", ML_BENCH_NETLINK, ML_BENCH_SLEEP, 32 },
-	{ "uring-cmd", ML_BENCH_URING, ML_BENCH_SLEEP, 1 },
-	{ "uring-cmd", ML_BENCH_URING, ML_BENCH_SLEEP, 32 },
+	{ "pingpong", ML_BENCH_PINGPONG, ML_BENCH_SPIN, 1, 0 },
+	{ "ml_lib", ML_BENCH_RING, ML_BENCH_SPIN, 1, 0 },
+	{ "ml_lib", ML_BENCH_RING, ML_BENCH_SPIN, 32, 0 },
+	{ "ml_lib-sleep", ML_BENCH_RING, ML_BENCH_SLEEP, 1, 0 },
+	{ "bpf-ringbuf", ML_BENCH_BPF, ML_BENCH_SPIN, 1, 0 },
+	{ "bpf-ringbuf", ML_BENCH_BPF, ML_BENCH_SPIN, 32, 0 },
+	{ "bpf-ringbuf-sleep", ML_BENCH_BPF, ML_BENCH_SLEEP, 1, 0 },
+	{ "chardev-read-write", ML_BENCH_CHARDEV, ML_BENCH_SLEEP, 1, 0 },
+	{ "chardev-read-write", ML_BENCH_CHARDEV, ML_BENCH_SLEEP, 32, 0 },
+	{ "chardev-ioctl", ML_BENCH_IOCTL, ML_BENCH_SLEEP, 1, 0 },
+	{ "chardev-ioctl", ML_BENCH_IOCTL, ML_BENCH_SLEEP, 32, 0 },
+	{ "netlink-genl", ML_BENCH_NETLINK, ML_BENCH_SLEEP, 1, 0 },
+	{ "netlink-genl", ML_BENCH_NETLINK, ML_BENCH_SLEEP, 32, 0 },
+	{ "uring-cmd", ML_BENCH_URING, ML_BENCH_SLEEP, 1, 0 },
+	{ "uring-cmd", ML_BENCH_URING, ML_BENCH_SLEEP, 32, 0 },
 };
 
 static const struct case_ turns[] = {
-	{ "ml_lib", ML_BENCH_RING, ML_BENCH_TURNS, 1 },
-	{ "ml_lib", ML_BENCH_RING, ML_BENCH_TURNS, 32 },
-	{ "bpf-ringbuf", ML_BENCH_BPF, ML_BENCH_TURNS, 1 },
-	{ "bpf-ringbuf", ML_BENCH_BPF, ML_BENCH_TURNS, 32 },
-	{ "bpf-ringbuf-output", ML_BENCH_RINGBUF, ML_BENCH_TURNS, 1 },
-	{ "bpf-ringbuf-output", ML_BENCH_RINGBUF, ML_BENCH_TURNS, 32 },
-	{ "chardev-read-write", ML_BENCH_CHARDEV, ML_BENCH_TURNS, 1 },
-	{ "chardev-read-write", ML_BENCH_CHARDEV, ML_BENCH_TURNS, 32 },
-	{ "chardev-ioctl", ML_BENCH_IOCTL, ML_BENCH_TURNS, 1 },
-	{ "chardev-ioctl", ML_BENCH_IOCTL, ML_BENCH_TURNS, 32 },
-	{ "netlink-genl", ML_BENCH_NETLINK, ML_BENCH_TURNS, 1 },
-	{ "netlink-genl", ML_BENCH_NETLINK, ML_BENCH_TURNS, 32 },
-	{ "uring-cmd", ML_BENCH_URING, ML_BENCH_TURNS, 1 },
-	{ "uring-cmd", ML_BENCH_URING, ML_BENCH_TURNS, 32 },
-	{ "tracepoint", ML_BENCH_TRACE, ML_BENCH_TURNS, 1 },
-	{ "tracepoint", ML_BENCH_TRACE, ML_BENCH_TURNS, 32 },
+	{ "ml_lib", ML_BENCH_RING, ML_BENCH_TURNS, 1, 0 },
+	{ "ml_lib", ML_BENCH_RING, ML_BENCH_TURNS, 32, 0 },
+	{ "bpf-ringbuf", ML_BENCH_BPF, ML_BENCH_TURNS, 1, 0 },
+	{ "bpf-ringbuf", ML_BENCH_BPF, ML_BENCH_TURNS, 32, 0 },
+	{ "chardev-read-write", ML_BENCH_CHARDEV, ML_BENCH_TURNS, 1, 0 },
+	{ "chardev-read-write", ML_BENCH_CHARDEV, ML_BENCH_TURNS, 32, 0 },
+	{ "chardev-ioctl", ML_BENCH_IOCTL, ML_BENCH_TURNS, 1, 0 },
+	{ "chardev-ioctl", ML_BENCH_IOCTL, ML_BENCH_TURNS, 32, 0 },
+	{ "netlink-genl", ML_BENCH_NETLINK, ML_BENCH_TURNS, 1, 0 },
+	{ "netlink-genl", ML_BENCH_NETLINK, ML_BENCH_TURNS, 32, 0 },
+	{ "uring-cmd", ML_BENCH_URING, ML_BENCH_TURNS, 1, 0 },
+	{ "uring-cmd", ML_BENCH_URING, ML_BENCH_TURNS, 32, 0 },
+	{ "bpf-ringbuf-bare", ML_BENCH_BPF, ML_BENCH_TURNS, 1, ML_BENCH_BARE },
+	{ "bpf-ringbuf-bare", ML_BENCH_BPF, ML_BENCH_TURNS, 32, ML_BENCH_BARE },
+	{ "chardev-ioctl-bare", ML_BENCH_IOCTL, ML_BENCH_TURNS, 1, ML_BENCH_BARE },
+	{ "chardev-ioctl-bare", ML_BENCH_IOCTL, ML_BENCH_TURNS, 32, ML_BENCH_BARE },
+	{ "bpf-ringbuf-output-bare", ML_BENCH_RINGBUF, ML_BENCH_TURNS, 1, 0 },
+	{ "bpf-ringbuf-output-bare", ML_BENCH_RINGBUF, ML_BENCH_TURNS, 32, 0 },
+	{ "tracepoint-bare", ML_BENCH_TRACE, ML_BENCH_TURNS, 1, 0 },
+	{ "tracepoint-bare", ML_BENCH_TRACE, ML_BENCH_TURNS, 32, 0 },
 };
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -179,6 +186,8 @@ static bool available(const struct case_ *c)
 {
 	static u32 told;
 
+	if (only && strncmp(c->name, only, strlen(only)))
+		return false;
 	if (!shared->missing[c->transport][0])
 		return true;
 	if (!(told & 1U << c->transport))
@@ -429,6 +438,7 @@ static const char usage[] =
 "  -w NAME       where this is: uml or guest\n"
 "  -r N          rounds (15)\n"
 "  -n N          requests in each run (20000)\n"
+"  -t NAME       only transports whose name begins so\n"
 "  -1            kernel thread and agent on one processor\n"
 "  -m NOTE       a remark on every time\n";
 
@@ -439,7 +449,7 @@ int main(int argc, char **argv)
 	int opt;
 
 	json = stdout;
-	while ((opt = getopt(argc, argv, "o:w:r:n:1m:h")) > 0)
+	while ((opt = getopt(argc, argv, "o:w:r:n:t:1m:h")) > 0)
 		switch (opt) {
 		case 'o':
 			json = fopen(optarg, "a");
@@ -454,6 +464,9 @@ int main(int argc, char **argv)
 			break;
 		case 'n':
 			count = atoi(optarg);
+			break;
+		case 't':
+			only = optarg;
 			break;
 		case '1':
 			agent_cpu = 0;
@@ -481,17 +494,17 @@ int main(int argc, char **argv)
 	for (int i = optind; i < argc; i++) {
 		const char *plan = argv[i];
 
-		if (!strcmp(plan, "quick"))
+		if (!strcmp(plan, "quick")) {
 			plan_quick(count);
-		else if (!strcmp(plan, "rtt"))
+		} else if (!strcmp(plan, "rtt")) {
 			plan_rtt(every, 3, rounds, count, note);
-		else if (!strcmp(plan, "rtt-all"))
+		} else if (!strcmp(plan, "rtt-all")) {
 			plan_rtt(every, ARRAY_SIZE(every), rounds, count, note);
-		else if (!strcmp(plan, "submit"))
+		} else if (!strcmp(plan, "submit")) {
 			plan_turns("submit", "ns", rounds, count / 32, note);
-		else if (!strcmp(plan, "count"))
+		} else if (!strcmp(plan, "count")) {
 			plan_count(count);
-		else if (!strcmp(plan, "instructions")) {
+		} else if (!strcmp(plan, "instructions")) {
 			plan_turns("instructions", "instructions", 1,
 				   count / 32, note);
 			plan_total(count / 8);

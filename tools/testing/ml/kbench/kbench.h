@@ -81,7 +81,7 @@ int unavailable(u32 transport, const char *fmt, ...)
 static inline struct ml_bench_answer answer_to(const struct ml_bench_request *r)
 {
 	return (struct ml_bench_answer){
-		.obj = r->obj,
+		.cookie = r->cookie,
 		.value = ml_bench_rule(r->word),
 	};
 }
