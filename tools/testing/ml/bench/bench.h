@@ -3,6 +3,7 @@
 #ifndef _BENCH_H
 #define _BENCH_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +17,7 @@
 #define MAX_RECORD	(HEADER_BYTES + MAX_PAYLOAD)
 #define MAX_BATCH	256
 #define RING_SLOTS	1024
+#define MAX_ROUNDS	32
 
 /**
  * struct record - what goes up: a request
@@ -94,6 +96,7 @@ struct chan {
  * @take: peer: take up to @nr records into @rec, return how many
  * @reply: peer: answer these
  * @fetch: take up to @nr answers, check them, return how many
+ * @mode: will there be answers? Called before each run
  * @serve: instead of @take and @reply: answer @nr records
  * @rtt: instead of @put and @fetch: @nr round trips, nanoseconds of each
  * @stream: instead of @put: send @nr records in batches of @depth
@@ -115,6 +118,7 @@ struct ops {
 	u32 (*take)(struct chan *c, struct record *rec, u32 nr);
 	void (*reply)(struct chan *c, const struct record *rec, u32 nr);
 	u32 (*fetch)(struct chan *c, u32 nr);
+	void (*mode)(struct chan *c, bool reply);
 	void (*serve)(struct chan *c, u64 nr);
 	void (*rtt)(struct chan *c, u32 nr, u32 *ns);
 	void (*stream)(struct chan *c, u64 nr, u32 depth);
@@ -143,6 +147,7 @@ static inline u32 tsc_ns(u64 cycles)
 
 void bench_init(void);
 void pin(int cpu);
+pthread_t start(int cpu, void *(*fn)(void *arg), void *arg);
 void *shared_zalloc(size_t size);
 u64 thread_ns(void);
 
@@ -192,7 +197,6 @@ void sort_u32(u32 *v, u64 n);
 
 /* runs.c, producers.c: what is measured */
 struct plan {
-	bool quick;
 	int rounds;
 	u32 rtt_block;		/* round trips of a transport in a round */
 	u32 stream_block;	/* messages of a transport in a round */
@@ -200,6 +204,7 @@ struct plan {
 int run_rtt(const struct ops **ops, int nr, const struct plan *plan);
 int run_throughput(const struct ops **ops, int nr, const struct plan *plan);
 int run_producers(const struct plan *plan);
+int quick_producers(void);
 int run_quick(const struct ops **ops, int nr);
 
 #endif /* _BENCH_H */

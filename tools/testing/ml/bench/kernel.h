@@ -33,6 +33,8 @@ typedef void *fl_owner_t;
 #define __init
 #define __counted_by(m)
 #define ____cacheline_aligned_in_smp __attribute__((aligned(64)))
+#define likely(x)	__builtin_expect(!!(x), 1)
+#define unlikely(x)	__builtin_expect(!!(x), 0)
 #define fallthrough	__attribute__((fallthrough))
 #define BUILD_BUG_ON(c)	_Static_assert(!(c), #c)
 #define EXPORT_SYMBOL_GPL(s)	extern typeof(s) s

@@ -4,6 +4,8 @@
  */
 #include <sys/mman.h>
 
+#include <linux/ml_lib.h>
+
 #include "advice.h"
 #include "proxy.h"
 #include "session.h"

@@ -23,25 +23,40 @@ static void add(const struct ops *const *ops, const char *only)
 			all[nr_all++] = *ops;
 }
 
+static void usage(const char *name)
+{
+	fprintf(stderr, "usage: %s [-q] [-r ROUNDS] [-t TRANSPORT] [rtt|throughput|producers]\n",
+		name);
+	exit(2);
+}
+
 int main(int argc, char **argv)
 {
 	struct plan plan = {
-		.rounds = 15, .rtt_block = 100000, .stream_block = 1000000,
+		.rounds = 15, .rtt_block = 100000, .stream_block = 200000,
 	};
-	const char *only = NULL;
+	const char *only = NULL, *what;
 	bool quick = false;
 	int opt, bad = 0;
 
 	while ((opt = getopt(argc, argv, "qr:t:")) != -1) {
 		switch (opt) {
-		case 'q': quick = true; break;
-		case 'r': plan.rounds = atoi(optarg); break;
-		case 't': only = optarg; break;
+		case 'q':
+			quick = true;
+			break;
+		case 'r':
+			plan.rounds = atoi(optarg);
+			break;
+		case 't':
+			only = optarg;
+			break;
 		default:
-			fprintf(stderr, "usage: %s [-q] [-r ROUNDS] [-t TRANSPORT]\n", argv[0]);
-			return 2;
+			usage(argv[0]);
 		}
 	}
+	if (plan.rounds < 1 || plan.rounds > MAX_ROUNDS)
+		usage(argv[0]);
+	what = argv[optind];
 	bench_init();
 	pin(cpu_sender);
 	add(ml_ops, only);
@@ -49,11 +64,18 @@ int main(int argc, char **argv)
 	add(ipc_ops, only);
 	add(netlink_ops, only);
 	add(uring_ops, only);
+	add(bpf_ops, only);
 	if (quick) {
-		alarm(120);
-		return run_quick(all, nr_all) ? 1 : 0;
+		bad = run_quick(all, nr_all);
+		if (!only)
+			bad += quick_producers();
+		return bad ? 1 : 0;
 	}
-	bad += run_rtt(all, nr_all, &plan);
-	bad += run_throughput(all, nr_all, &plan);
+	if (!what || !strcmp(what, "rtt"))
+		bad += run_rtt(all, nr_all, &plan);
+	if (!what || !strcmp(what, "throughput"))
+		bad += run_throughput(all, nr_all, &plan);
+	if (!only && (!what || !strcmp(what, "producers")))
+		bad += run_producers(&plan);
 	return bad ? 1 : 0;
 }

@@ -16,8 +16,6 @@
 
 #include "bench.h"
 
-#define MAX_ROUNDS 32
-
 /* One block: @nr messages over an open channel. */
 struct block {
 	struct chan *c;
@@ -35,7 +33,6 @@ static void *peer(void *arg)
 	struct chan *c = b->c;
 	u64 end = c->taken + b->nr, i = 0;
 
-	pin(cpu_peer);
 	b->ready = true;
 	if (c->ops->serve) {
 		c->ops->serve(c, b->nr);
@@ -117,13 +114,14 @@ static u64 run_block(struct chan *c, enum mode mode, u64 nr, u32 depth, u32 *ns)
 		.oneway = mode == ONEWAY ? ns : NULL,
 	};
 	static u32 scratch[1 << 17];
-	pthread_t thread;
+	pthread_t thread = 0;
 	u64 begin, end;
 
 	c->stamp = mode == ONEWAY;
+	if (c->ops->mode)
+		c->ops->mode(c, b.reply);
 	if (!c->ops->kernel) {
-		if (pthread_create(&thread, NULL, peer, &b))
-			errx(2, "no thread");
+		thread = start(cpu_peer, peer, &b);
 		while (!b.ready)
 			;
 	}
@@ -210,7 +208,7 @@ static int run_cases(struct kase *k, int nr, const struct plan *plan)
 {
 	int bad = 0;
 
-	for (int round = 0; round < plan->rounds; round++) {
+	for (int round = 0; nr && round < plan->rounds; round++) {
 		fprintf(stderr, "native: round %d of %d, %d cases\n",
 			round + 1, plan->rounds, nr);
 		for (int i = 0; i < nr; i++) {

@@ -18,6 +18,7 @@
 #include "bench.h"
 
 #define ENTRIES	1024
+#define OWN	(~0ULL)		/* user_data of what a side sent itself */
 
 struct uring {
 	struct io_uring a, b;
@@ -143,21 +144,30 @@ static void send_msg(struct io_uring *from, struct io_uring *to, u64 n)
 
 	io_uring_prep_msg_ring(sqe, to->ring_fd, 0, n, 0);
 	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	sqe->user_data = OWN;
 	if (io_uring_submit(from) != 1)
 		errx(2, "MSG_RING");
 }
 
-/* Returns false if there is none, which does not happen when sleeping. */
-static bool get_msg(struct io_uring *ring, bool sleep, u64 *n)
+/* Returns false if there is none yet. */
+static bool get_msg(struct io_uring *ring, struct io_uring *other, bool sleep,
+		    u64 last, u64 *n)
 {
 	struct io_uring_cqe *cqe;
 	int ret = sleep ? io_uring_wait_cqe(ring, &cqe) : io_uring_peek_cqe(ring, &cqe);
 
 	if (ret)
 		return false;
-	*n = cqe->res < 0 ? ~0ULL : cqe->user_data;
+	*n = cqe->user_data;
+	ret = cqe->res;
 	io_uring_cqe_seen(ring, cqe);
-	return true;
+	if (*n != OWN)
+		return true;
+	/* What this side sent last did not go through: once more. */
+	if (ret != -EAGAIN && ret != -EOVERFLOW)
+		errx(2, "MSG_RING: %s", strerror(-ret));
+	send_msg(ring, other, last);
+	return false;
 }
 
 static u32 msg_put(struct chan *c, u32 nr)
@@ -174,7 +184,7 @@ static u32 msg_take(struct chan *c, struct record *rec, u32 nr)
 	struct uring *u = c->priv;
 	u64 n;
 
-	if (!get_msg(&u->b, c->ops->sleeps, &n))
+	if (!get_msg(&u->b, &u->a, c->ops->sleeps, c->taken - 1, &n))
 		return 0;
 	memcpy(rec, &u->rec, c->bytes);
 	c->wrong_taken += n != c->taken;
@@ -197,7 +207,7 @@ static u32 msg_fetch(struct chan *c, u32 nr)
 	struct uring *u = c->priv;
 	u64 n;
 
-	if (!get_msg(&u->a, c->ops->sleeps, &n))
+	if (!get_msg(&u->a, &u->b, c->ops->sleeps, c->sent - 1, &n))
 		return 0;
 	c->wrong += n != c->got;
 	check_answer(c, u->answer.n, u->answer.value);
