@@ -23,6 +23,8 @@ tools: ## build the agent, its library and mlctl
 	@$(MAKE) -C tools/ml
 test: ## run all tests
 	@scripts/test
+test-mutations: ## break lib/ml on purpose and see the tests notice
+	@scripts/test-mutations
 demo: ## show a model in charge of readahead
 	@scripts/demo
 bench: ## measure the rings, and what they cost [KVM=1 KDIR=~/linux]
@@ -36,4 +38,4 @@ clean: ## remove what was built, keep the kernel sources
 	@if [ -f tools/ml/Makefile ]; then $(MAKE) -s -C tools/ml clean; fi
 
 .PHONY: help setup tree patches check-patches check-patches-full apply kernel \
-	tools test demo bench bench-quick record clean
+	tools test test-mutations demo bench bench-quick record clean
