@@ -127,7 +127,7 @@ struct kside *kside_new(u32 nr_queues, u32 nr_slots, u32 payload,
 		return NULL;
 	k->proxy.core->mode = ML_LIB_MODE_RECOMMENDATION;
 	/* The budget is charged, and never used up. */
-	k->proxy.core->rate = UINT32_MAX;
+	k->proxy.core->allowance = UINT32_MAX;
 	k->proxy.core->attached = s;
 	k->proxy.core->session = s;
 	s->attached[0] = k->proxy.core;
