@@ -16,15 +16,6 @@
 #define TICK_NS		10000000ULL	/* between looks at events */
 #define FLUSH_NS	1000000000ULL	/* between flushes of the recording */
 
-static inline void cpu_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
 static void kick(void *ctx, uint32_t queue)
 {
 	struct run *run = ctx;

@@ -7,7 +7,7 @@
 #include "run.h"
 #include "standin.h"
 
-#define SLOTS		1024	/* of each ring */
+#define SLOTS		1024	/* of each ring; as many rows as a case repeats */
 #define MAX_BATCH	256
 
 /**
@@ -45,10 +45,13 @@ int bench_overhead(struct bench *b);
 int bench_policy(struct bench *b);
 int bench_settings(struct bench *b, const char *note);
 
-/* Figures */
-double median(double *v, int n);
-/* Half width of the 95 % confidence interval of the mean; -1: not known */
-double ci95(const double *v, int n);
+/**
+ * median() - of some values, which it sorts
+ * @v: the values
+ * @n: how many
+ * @ci: set to half the width of its 95 % confidence interval; negative: too few
+ */
+double median(double *v, int n, double *ci);
 
 /**
  * struct figure - a measurement, as printed in one line of JSON

@@ -20,7 +20,6 @@
 #include "bench.h"
 #include "count.h"
 #include "clock.h"
-#include "log.h"
 
 /* Nothing to wait for but the end of the order. */
 static int loop_wait(struct loop *loop, int timeout_ms)

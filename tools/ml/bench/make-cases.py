@@ -51,8 +51,14 @@ class Normal(nn.Module):
 
 
 class Linear(Normal):
-    def forward(self, x):
-        return self.net(x) * 100.0 + 300.0
+    """As above, with outputs around 300."""
+
+    def __init__(self, net, x):
+        super().__init__(net, x)
+        with torch.no_grad():
+            net[0].weight *= 100
+            net[0].bias *= 100
+            net[0].bias += 300
 
 
 class Classes(Normal):

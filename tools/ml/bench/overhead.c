@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The time of the agent for a stream of requests, from the first one submitted
- * to the last decision fetched, against that of loops over the same batches of
- * numbers in memory, in turns.
+ * The time of the agent for rings full of requests against that of loops over
+ * the same batches of numbers in memory, in turns. A ring is filled at once, so
+ * that nobody waits for the stand-in of the kernel; what it wrote is in its
+ * cache and has to come over from there. Each turn begins with a ring full, or
+ * as many rows, that is not counted. Turns are short and many, and medians are
+ * taken, because a turn during which something else ran is no use.
  */
 #include <stdio.h>
 
@@ -11,24 +14,49 @@
 #include "count.h"
 #include "torch-loop.h"
 
-#define ROUNDS		15
-#define ROUND_NS	40000000.0
+#define ROUNDS		101
+#define BURSTS		4	/* counted in a turn */
 
-enum { AGENT, LOOP, PLAIN, NR_WAYS };
+enum { AGENT, OWN, LOOP, PLAIN, NR_WAYS };
 
 static const char *const way_name[NR_WAYS] = {
-	"agent", "libtorch-loop", "libtorch-loop-plain"
+	"agent", "agent-without-model", "libtorch-loop", "libtorch-loop-plain"
 };
+
+/* Return: ns, or negative on failure. */
+static double agent(struct bench *b, unsigned int batch)
+{
+	if (bench_serve(b, batch))
+		return -1;
+	return b->order->busy_ns;
+}
+
+/* The agent's own work: the same requests without evaluating anything. */
+static double own(struct bench *b, unsigned int batch)
+{
+	const struct backend *torch = b->model.backend;
+	uint64_t batches = count.batches;
+	double ns;
+
+	b->model.backend = &backend_null;
+	ns = agent(b, batch);
+	b->model.backend = torch;
+	/* The sizes are still those of the forwards before. */
+	count.batches = batches;
+	return ns;
+}
 
 /* Return: ns, or negative on failure. */
 static double bare(const struct bench *b, struct torch_loop *loop)
 {
 	const struct case_head *h = b->c.head;
-	uint64_t pos = 0, begin = now_ns();
+	uint64_t pos = 0, begin = 0;
 
 	for (uint64_t i = 0; i < count.batches; i++) {
-		unsigned int nr = count.size[i % COUNT_BATCHES];
+		unsigned int nr = count.size[i];
 
+		if (pos == b->order->burst)
+			begin = now_ns();
 		if (!torch_loop_forward(loop, b->c.input + pos % h->nr_rows *
 					h->nr_features, nr, h->nr_features))
 			return -1;
@@ -37,95 +65,78 @@ static double bare(const struct bench *b, struct torch_loop *loop)
 	return now_ns() - begin;
 }
 
-static void print_time(const struct bench *b, int way, unsigned int batch,
-		       double *ns, double rows)
+static void print(const struct bench *b, const char *transport,
+		  unsigned int batch, const char *metric, double *v,
+		  const char *unit, const char *note)
 {
-	char name[64], note[64];
-	double ci = ci95(ns, ROUNDS);
-
-	snprintf(name, sizeof(name), "%s-%s", way_name[way], b->name);
-	snprintf(note, sizeof(note), "%.1f requests per forward", rows);
-	print_figure(&(struct figure) {
-		.transport = name, .payload = b->c.head->feature_bytes,
-		.depth = batch, .metric = "request_time",
-		.value = median(ns, ROUNDS), .unit = "ns", .n = ROUNDS,
-		.ci = ci, .note = note,
-	});
-}
-
-static void print_ratio(const struct bench *b, const char *metric, int against,
-			unsigned int batch, double ns[][ROUNDS])
-{
-	double ratio[ROUNDS], ci;
-	char name[64], note[64];
-
-	for (int r = 0; r < ROUNDS; r++)
-		ratio[r] = ns[AGENT][r] / ns[against][r];
-	ci = ci95(ratio, ROUNDS);
-	snprintf(name, sizeof(name), "agent-%s", b->name);
-	snprintf(note, sizeof(note), "time / that of %s", way_name[against]);
-	print_figure(&(struct figure) {
-		.transport = name, .payload = b->c.head->feature_bytes,
-		.depth = batch, .metric = metric,
-		.value = median(ratio, ROUNDS), .unit = "x", .n = ROUNDS,
-		.ci = ci, .note = note,
-	});
-}
-
-static void print_count(const struct bench *b, const char *metric,
-			unsigned int batch, uint64_t nr, uint64_t batches)
-{
+	double ci, value = median(v, ROUNDS, &ci);
 	char name[64];
 
-	snprintf(name, sizeof(name), "agent-%s", b->name);
+	snprintf(name, sizeof(name), "%s-%s", transport, b->name);
 	print_figure(&(struct figure) {
 		.transport = name, .payload = b->c.head->feature_bytes,
-		.depth = batch, .metric = metric,
-		.value = (double)nr / batches, .unit = "1/batch", .n = batches,
-		.ci = -1,
+		.depth = batch, .metric = metric, .value = value, .unit = unit,
+		.n = ROUNDS, .ci = ci, .note = note,
 	});
+}
+
+/* @per: ns per request of each way in each round */
+static void print_all(const struct bench *b, unsigned int batch,
+		      double per[][ROUNDS], double rows)
+{
+	static const struct {
+		const char *metric;
+		int way, against;
+	} ratio[] = {
+		{ "overhead", AGENT, LOOP },
+		{ "overhead_plain", AGENT, PLAIN },
+	};
+	double v[ROUNDS];
+	char note[64];
+
+	for (int i = 0; i < 2; i++) {
+		for (int r = 0; r < ROUNDS; r++)
+			v[r] = per[ratio[i].way][r] / per[ratio[i].against][r];
+		snprintf(note, sizeof(note), "time / that of %s",
+			 way_name[ratio[i].against]);
+		print(b, "agent", batch, ratio[i].metric, v, "x", note);
+	}
+	snprintf(note, sizeof(note), "%.1f requests per forward", rows);
+	for (int way = 0; way < NR_WAYS; way++)
+		print(b, way_name[way], batch, "request_time", per[way], "ns",
+		      note);
 }
 
 static int measure(struct bench *b, unsigned int batch,
 		   struct torch_loop *loop[])
 {
-	double ns[NR_WAYS][ROUNDS], rows = 0;
-	uint64_t own = 0, torch = 0, batches = 0;
+	static double per[NR_WAYS][ROUNDS], own_mem[ROUNDS], torch_mem[ROUNDS];
 	struct standin_order *o = b->order;
+	double rows = 0;
 
-	o->inflight = batch > 16 ? 4 * batch : 64;
-	o->total = 64 * batch;
+	o->burst = batch < SLOTS / 32 ? 32 * batch : SLOTS;
+	o->total = (1 + BURSTS) * o->burst;
 	for (int r = -3; r < ROUNDS; r++) {
-		double t;
+		double ns[NR_WAYS];
+		int at = r < 0 ? 0 : r;	/* at first, warm up */
 
-		if (bench_serve(b, batch))
-			return -1;
-		t = o->last_ns - o->first_ns;
-		if (r < 0) {	/* how many make a round? */
-			o->total *= ROUND_NS / t > 1 ? ROUND_NS / t : 1;
-			if (o->total > COUNT_BATCHES / 2)
-				o->total = COUNT_BATCHES / 2;
-			continue;
-		}
-		own += count.agent;
-		torch += count.torch;
-		batches += count.batches;
-		ns[AGENT][r] = t / o->total;
+		ns[AGENT] = agent(b, batch);
 		rows = (double)o->total / count.batches;
-		for (int way = LOOP; way < NR_WAYS; way++) {
-			t = bare(b, loop[way]);
-			if (t < 0)
+		own_mem[at] = (double)count.agent / count.batches;
+		torch_mem[at] = (double)count.torch / count.batches;
+		ns[OWN] = own(b, batch);
+		ns[LOOP] = bare(b, loop[LOOP]);
+		ns[PLAIN] = bare(b, loop[PLAIN]);
+		for (int way = 0; way < NR_WAYS; way++) {
+			if (ns[way] < 0)
 				return -1;
-			ns[way][r] = t / o->total;
+			per[way][at] = ns[way] / (BURSTS * o->burst);
 		}
 	}
-	/* First the ratios of the rounds: medians sort. */
-	print_ratio(b, "overhead", LOOP, batch, ns);
-	print_ratio(b, "overhead_plain", PLAIN, batch, ns);
-	for (int way = 0; way < NR_WAYS; way++)
-		print_time(b, way, batch, ns[way], rows);
-	print_count(b, "allocations_own", batch, own, batches);
-	print_count(b, "allocations_libtorch", batch, torch, batches);
+	print_all(b, batch, per, rows);
+	print(b, "agent", batch, "allocations_own", own_mem, "1/batch", NULL);
+	print(b, "agent", batch, "allocations_libtorch", torch_mem, "1/batch",
+	      NULL);
 	return 0;
 }
 
@@ -139,8 +150,6 @@ int bench_overhead(struct bench *b)
 	};
 	int ret = loop[LOOP] && loop[PLAIN] ? 0 : -1;
 
-	b->order->keep = false;
-	b->order->rate = 0;
 	for (unsigned int i = 0; !ret && i < 4; i++)
 		ret = measure(b, batch[i], loop);
 	return ret;

@@ -106,13 +106,13 @@ static void print(const struct bench *b, const struct policy *p,
 		  const char *metric, const char *unit, double *v, double rate)
 {
 	char name[64], note[64];
-	double ci = ci95(v, ROUNDS);
+	double ci, value = median(v, ROUNDS, &ci);
 
 	snprintf(name, sizeof(name), "%s: %s", b->name, p->name);
 	snprintf(note, sizeof(note), "%.0f requests/s offered", rate);
 	print_figure(&(struct figure) {
 		.transport = name, .payload = b->c.head->feature_bytes,
-		.depth = p->batch, .metric = metric, .value = median(v, ROUNDS),
+		.depth = p->batch, .metric = metric, .value = value,
 		.unit = unit, .n = ROUNDS, .ci = ci, .note = rate ? note : NULL,
 	});
 }
@@ -148,7 +148,7 @@ static int at_load(struct bench *b, double share, double full)
 int bench_policy(struct bench *b)
 {
 	static double most[NR_POLICIES][ROUNDS];
-	double full = 0;
+	double full = 0, ci;
 
 	for (int r = -1; r < ROUNDS; r++) {
 		for (unsigned int i = 0; i < NR_POLICIES; i++) {
@@ -163,7 +163,7 @@ int bench_policy(struct bench *b)
 	for (unsigned int i = 0; i < NR_POLICIES; i++) {
 		print(b, &policies[i], "throughput", "1/s", most[i], 0);
 		if (policies[i].batch == 32 && !policies[i].hold_ns)
-			full = median(most[i], ROUNDS);
+			full = median(most[i], ROUNDS, &ci);
 	}
 	for (unsigned int i = 0; i < NR_LOADS; i++)
 		if (at_load(b, loads[i], full))

@@ -117,13 +117,13 @@ static void print_row(const struct bench *b, const char *name,
 	char metric[64];
 
 	for (int size = 0; size < NR_BATCHES; size++) {
-		double ci = ci95(result->ns[size], ROUNDS);
+		double ci, ns = median(result->ns[size], ROUNDS, &ci);
 
 		snprintf(metric, sizeof(metric), "forward_%s", b->name);
 		print_figure(&(struct figure) {
 			.transport = name, .payload = b->c.head->feature_bytes,
 			.depth = batches[size], .metric = metric,
-			.value = median(result->ns[size], ROUNDS), .unit = "ns",
+			.value = ns, .unit = "ns",
 			.n = ROUNDS, .ci = ci, .note = note,
 		});
 		snprintf(metric, sizeof(metric), "allocations_%s", b->name);

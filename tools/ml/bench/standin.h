@@ -27,17 +27,21 @@ struct standin_answer {
  * @inflight: most that are unanswered: above, a request waits (or, with a
  *	rate, is dropped as the kernel drops it)
  * @rate: per second, at random moments; 0: as fast as there is room
+ * @burst: submit so many at once, and no more before all are answered; 0: one
+ *	by one
  * @keep: keep the answers; at most STANDIN_MAX
  * @sent: out: requests submitted
  * @dropped: out: requests that found no room
  * @foreign: out: decisions with a cookie that was not submitted
  * @first_ns: out: when the first request was submitted
  * @last_ns: out: when the last decision came
+ * @busy_ns: out: time from burst to last decision, of all bursts but the first
  * @answer: out: by position in the stream
  */
 struct standin_order {
 	uint64_t total;
 	uint32_t inflight;
+	uint32_t burst;
 	bool keep;
 	double rate;
 	uint64_t sent;
@@ -45,6 +49,7 @@ struct standin_order {
 	uint64_t foreign;
 	uint64_t first_ns;
 	uint64_t last_ns;
+	uint64_t busy_ns;
 	struct standin_answer answer[STANDIN_MAX];
 };
 

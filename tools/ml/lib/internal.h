@@ -14,7 +14,7 @@
  * @dec: producer of decisions
  * @sleep: last value stored to need_wakeup
  * @seen: the kernel's position among decisions when last looked at
- * @seen_ns: when it was first seen there with decisions pending; 0: not
+ * @seen_ns: when to count from until it is looked at again; 0: nothing pending
  */
 struct mlagent_queue {
 	const struct ml_lib_queue_ro *ro;

@@ -256,7 +256,8 @@ uint32_t mlagent_pending(const struct mlagent *agent, uint32_t queue);
  *
  * To be called after decisions were published, and now and then while any is
  * pending. True at once when a thread in the kernel sleeps for a decision,
- * otherwise when the kernel has fetched none for MLAGENT_KICK_NS.
+ * otherwise when the kernel has fetched none for at least MLAGENT_KICK_NS and at
+ * most twice that.
  */
 bool mlagent_kick_due(struct mlagent *agent, uint32_t queue, uint64_t now_ns);
 

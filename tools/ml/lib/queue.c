@@ -86,29 +86,39 @@ uint32_t mlagent_pending(const struct mlagent *agent, uint32_t queue)
 	return q->dec.pos - READ_ONCE(q->ro->dec_cons);
 }
 
+/*
+ * Each load of the kernel's position takes that cache line away from the kernel,
+ * which has to get it back before it can go on. So look only when somebody
+ * sleeps, or once in MLAGENT_KICK_NS.
+ */
 bool mlagent_kick_due(struct mlagent *agent, uint32_t queue, uint64_t now_ns)
 {
 	struct mlagent_queue *q = &agent->queue[queue];
-	u32 cons = READ_ONCE(q->ro->dec_cons);
+	bool waiting;
+	u32 cons;
 
+	smp_mb();							/* (C) */
+	waiting = READ_ONCE(q->ro->need_kick);
+	if (!waiting && q->seen == q->dec.pos)
+		return false;
+	if (!waiting && !q->seen_ns) {
+		q->seen_ns = now_ns;
+		return false;
+	}
+	if (!waiting && now_ns - q->seen_ns < MLAGENT_KICK_NS)
+		return false;
+
+	cons = READ_ONCE(q->ro->dec_cons);
 	if (cons == q->dec.pos) {
+		q->seen = cons;
 		q->seen_ns = 0;
 		return false;
 	}
-
-	smp_mb();							/* (C) */
-	if (READ_ONCE(q->ro->need_kick)) {
-		q->seen_ns = 0;
-		return true;
-	}
-
-	if (!q->seen_ns || cons != q->seen) {
+	if (!waiting && cons != q->seen) {
 		q->seen = cons;
 		q->seen_ns = now_ns;
 		return false;
 	}
-	if (now_ns - q->seen_ns < MLAGENT_KICK_NS)
-		return false;
 	q->seen_ns = 0;
 	return true;
 }

@@ -15,8 +15,9 @@ of the next episode alone but
 
 by fitted Q iteration (Ernst, Geurts and Wehenkel, "Tree-based batch mode
 reinforcement learning", JMLR 6, 2005), with an ensemble of small networks in
-place of the trees. The exported model takes the window with the least Q.
-Differences below a tolerance are noise: there the smaller window is taken.
+place of the trees. The exported model takes the window with the least Q, but
+keeps the one in force where a change promises less than a tolerance: smaller
+differences are noise, and to follow them costs more than it wins.
 """
 import argparse
 import json
@@ -92,20 +93,25 @@ class Cost(nn.Module):
 
 
 class Policy(nn.Module):
-    """Features to window: the smallest of those with the least Q."""
+    """Features to window: the one with the least Q, or the one in force."""
 
-    def __init__(self, cost, windows, tolerance):
+    def __init__(self, cost, windows, current, tolerance):
         super().__init__()
         self.cost = cost
+        self.current = current	# the feature that tells the window in force
         self.tolerance = tolerance
         self.register_buffer("windows", windows)
         self.register_buffer("log_windows", torch.log2(windows))
 
     def forward(self, x):
+        now = x[:, self.current].unsqueeze(1)
         w = self.log_windows.unsqueeze(0).expand(x.shape[0], -1)
-        q = self.cost(x, w).mean(0)
-        good = q <= q.min(1, keepdim=True)[0] + self.tolerance
-        return self.windows[good.to(torch.int64).argmax(1)].unsqueeze(1)
+        q = self.cost(x, torch.cat([w, now], 1)).mean(0)
+        least, best = q[:, :-1].min(1)
+        # One episode's part of what a lasting change would gain.
+        keep = q[:, -1] <= least + self.tolerance
+        return torch.where(keep, torch.exp2(now[:, 0]),
+                           self.windows[best]).unsqueeze(1)
 
 
 def fit(cost, x, w, y, follow, x_follow, windows, args):
@@ -123,8 +129,9 @@ def fit(cost, x, w, y, follow, x_follow, windows, args):
                                   .mean(0).min(1)[0]
                                   for part in x_follow.split(1024)])
             q[follow] += args.gamma * best.clamp(-6, 6)
-        opt = torch.optim.AdamW(cost.parameters(), lr=3e-3, weight_decay=1e-2)
-        epochs = args.epochs // rounds * (2 if r in (0, rounds - 1) else 1)
+        opt = torch.optim.AdamW(cost.parameters(), lr=3e-3, weight_decay=1e-3)
+        # The first and the last round are what the result rests on.
+        epochs = args.epochs // (rounds + 4) * (3 if r in (0, rounds - 1) else 1)
         sched = torch.optim.lr_scheduler.CosineAnnealingLR(opt, epochs)
         for epoch in range(epochs):
             for idx in torch.randperm(n).split(256):
@@ -146,13 +153,14 @@ def main():
     p.add_argument("data", help="prefix of the recording, like "
                    "data/readahead/readahead")
     p.add_argument("model", help="TorchScript file to write")
-    p.add_argument("--epochs", type=int, default=240)
-    p.add_argument("--rounds", type=int, default=8,
+    p.add_argument("--epochs", type=int, default=200)
+    p.add_argument("--rounds", type=int, default=4,
                    help="rounds of Q iteration [%(default)s]")
-    p.add_argument("--gamma", type=float, default=0.7,
+    p.add_argument("--gamma", type=float, default=0.5,
                    help="weight of the next episode [%(default)s]")
     p.add_argument("--tolerance", type=float, default=0.05,
-                   help="log2 of cost that counts as noise [%(default)s]")
+                   help="least gain that is worth a change, in log2 of cost "
+                   "[%(default)s]")
     p.add_argument("--seed", type=int, default=1)
     args = p.parse_args()
     torch.manual_seed(args.seed)
@@ -186,7 +194,8 @@ def main():
     cost = Cost(mean, std)
     fit(cost, x[train], w[train], y[train], follow[train],
         x_follow[train[follow]], windows, args)
-    policy = Policy(cost, windows, args.tolerance).eval()
+    policy = Policy(cost, windows, names.index("window"),
+                    args.tolerance * (1 - args.gamma)).eval()
     with torch.no_grad():
         chosen = policy(x[test])[:, 0]
         # What the choice would have cost, from the rows that happened to draw
