@@ -58,12 +58,22 @@ def faults():
     return total
 
 
+def save(full, seconds, results, killed):
+    with open("build/demo/raw.json", "w") as f:
+        json.dump({"kernel": os.uname().release, "full": bool(full),
+                   "seconds": seconds, "killed": killed,
+                   "rows": [{"disk": d, "workload": w, "runs": v}
+                            for (d, w), v in results.items()]}, f, indent=1)
+
+
 def main():
     full, rounds, seconds = (int(a) for a in sys.argv[1:4])
     paths = fio_jobs.mount(DISKS)
     agent = fio_jobs.start_agent(
         ["--model=mm/readahead=build/model/readahead.pt", "--user=root"],
         "build/demo/agent.log")
+    # Enough for both disks: bandwidth over requests per second is 341 KiB at
+    # most. The model was recorded with the same cap.
     fio_jobs.mlctl("set", "mm/readahead", "--cap", "128")
     jobs = fio_jobs.demo()
     rows = [(d, w) for d in DISKS for w in jobs] if full else fio_jobs.SHORT
@@ -82,15 +92,12 @@ def main():
             print(f"demo: {done}/{total}, {passed / 60:.1f} min, about "
                   f"{passed * (total - done) / done / 60:.1f} to go: "
                   f"{disk} {name}: {line} KiB/s", flush=True)
+        save(full, seconds, results, [])
     stats = subprocess.run(["build/tools/ml/mlctl", "stats", "mm/readahead"],
                            capture_output=True, text=True).stdout
     print(stats)
     killed = kill_agent(agent, paths["fast"], 8)
-    with open("build/demo/raw.json", "w") as f:
-        json.dump({"kernel": os.uname().release, "full": bool(full),
-                   "seconds": seconds, "killed": killed,
-                   "rows": [{"disk": d, "workload": w, "runs": v}
-                            for (d, w), v in results.items()]}, f, indent=1)
+    save(full, seconds, results, killed)
 
 
 main()

@@ -47,6 +47,8 @@ def record():
         "mmap-rand-24k": [dict(ioengine="mmap", rw="randread", bs="24k")],
         "mmap-mixed": [dict(ioengine="mmap", rw="randread",
                             bsrange="4k-80k")],
+        "mmap-small": [dict(ioengine="mmap", rw="randread",
+                            bsrange="4k-28k")],
         "read-rand": [dict(rw="randread", bs="12k")],
         "read-rand-96k": [dict(rw="randread", bs="96k")],
         "read-seq-32k": [dict(rw="read", bs="32k")],
@@ -60,8 +62,8 @@ def record():
                      dict(ioengine="mmap", rw="randread", bs="8k")],
         "seq-many": [dict(rw="read", bs="32k", numjobs=16,
                           offset_increment="48m", size="48m", memcg=40)],
-        "seq-most": [dict(rw="read", bs="64k", numjobs=32,
-                          offset_increment="32m", size="32m", memcg=48)],
+        "seq-most": [dict(rw="read", bs="64k", numjobs=28,
+                          offset_increment="36m", size="36m", memcg=64)],
         "seq-few": [dict(rw="read", bs="32k", numjobs=5,
                          offset_increment="150m", size="150m", memcg=96)],
     }
@@ -97,8 +99,9 @@ def run(jobs, path, seconds, hint=False, seed=1):
     prefix = []
     if memcg:
         os.makedirs(CGROUP, exist_ok=True)
+        # The limit is for what is read: fio's own memory comes on top.
         with open(f"{CGROUP}/memory.max", "w") as f:
-            f.write(f"{memcg}M")
+            f.write(f"{memcg + 32}M")
         prefix = ["sh", "-c", f'echo $$ > {CGROUP}/cgroup.procs; exec "$@"',
                   "sh"]
     out = subprocess.run(prefix + cmd, check=True, capture_output=True,
@@ -163,7 +166,8 @@ def start_agent(args, log):
                for line in out.splitlines()):
             return agent
         time.sleep(0.5)
-    raise SystemExit(f"the agent did not start, it said: {open(log).read()}")
+    raise SystemExit(f"the agent did not start (status {agent.poll()}), "
+                     f"it said: {open(log).read()}")
 
 
 def mlctl(*args):

@@ -108,7 +108,6 @@ class Policy(nn.Module):
         w = self.log_windows.unsqueeze(0).expand(x.shape[0], -1)
         q = self.cost(x, torch.cat([w, now], 1)).mean(0)
         least, best = q[:, :-1].min(1)
-        # One episode's part of what a lasting change would gain.
         keep = q[:, -1] <= least + self.tolerance
         return torch.where(keep, torch.exp2(now[:, 0]),
                            self.windows[best]).unsqueeze(1)
@@ -194,6 +193,7 @@ def main():
     cost = Cost(mean, std)
     fit(cost, x[train], w[train], y[train], follow[train],
         x_follow[train[follow]], windows, args)
+    # Q tells what to do otherwise in one episode: its part of a lasting gain.
     policy = Policy(cost, windows, names.index("window"),
                     args.tolerance * (1 - args.gamma)).eval()
     with torch.no_grad():
