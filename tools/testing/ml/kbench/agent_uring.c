@@ -74,7 +74,9 @@ static void uring_serve(u32 mode, u32 depth)
 		prepare(i, true);
 	/* At the end of the run each command comes back without a request. */
 	while (out) {
-		if (io_uring_submit_and_wait(&io, 1) < 0 && errno != EINTR)
+		int err = io_uring_submit_and_wait(&io, 1);
+
+		if (err < 0 && err != -EINTR)
 			break;
 		got = reap(tag);
 		out -= got >> 16;
@@ -95,7 +97,8 @@ static void uring_turn(u32 nr)
 			prepare(i, nr);
 			n++;
 		}
-	io_uring_submit_and_wait(&io, n);
+	while (io_uring_submit_and_wait(&io, n) == -EINTR)
+		;
 	reap(tag);
 }
 
