@@ -268,8 +268,9 @@ def boots(directory, name, load):
     return [r for r in result if r]
 
 
-def means(all_boots, which):
-    return [statistics.mean(total(r, which) for r in b) for b in all_boots]
+def totals(all_boots, which):
+    """Of each run. Runs differ in the state that those before have left."""
+    return [total(r, which) for b in all_boots for r in b]
 
 
 def per_call(all_boots, f):
@@ -302,20 +303,20 @@ def counts(ours, pristine, directory):
         b = boots(directory, "cost", load)
         c = boots(directory, "cost", load + 16)
         if not (a and b and c):
-            say(f"  {name}: no counts")
+            say(f"  {name}: was not counted")
             bad = 1
             continue
-        n = sum(map(len, a))
-        base = means(a, is_kernel)
-        whole = statistics.mean(means(a, lambda f: True))
+        n = len(totals(a, is_kernel))
+        base = totals(a, is_kernel)
+        whole = statistics.mean(totals(a, lambda f: True))
         spread = half_width(base)
         emit(name, "kernel instructions without", statistics.mean(base), "",
              n, spread)
         row = f"  {name:20} {statistics.mean(base) / 1000:10.1f}"
         row += f" {100 * (spread or 0) / whole:7.4f}%"
         for what, x in (("off", b), ("on", c)):
-            diff, ci = difference(base, means(x, is_kernel))
-            near, near_ci = difference(means(a, here), means(x, here))
+            diff, ci = difference(base, totals(x, is_kernel))
+            near, near_ci = difference(totals(a, here), totals(x, here))
             scale = 100 / whole
             emit(name, f"kernel instructions {what}", diff * scale, "%", n,
                  None if ci is None else ci * scale, cpus=1,
@@ -329,8 +330,8 @@ def counts(ours, pristine, directory):
                  cpus=1)
             row += f" {diff * scale:+8.4f}% {(ci or 0) * scale:7.4f}%"
             row += f" {near * scale:+7.4f}%"
-        agent = (statistics.mean(means(c, lambda f: f == "[user]")) -
-                 statistics.mean(means(a, lambda f: f == "[user]")))
+        agent = (statistics.mean(totals(c, lambda f: f == "[user]")) -
+                 statistics.mean(totals(a, lambda f: f == "[user]")))
         emit(name, "user instructions on", 100 * agent / whole, "%", n, cpus=1,
              note="the agent's own work, on the same CPU")
         say(row + f" {100 * agent / whole:+7.2f}%")
