@@ -28,8 +28,6 @@ import os
 import sys
 
 PARTS = ["native", "uml", "guest", "cost", "agent"]
-RIVAL_RINGS = ["bpf-ringbuf", "bpf-ringbuf-percpu", "ck_ring"]
-SYSCALLS = ["netlink-genl", "netlink-ack", "pipe", "unix"]
 
 
 class Target:
@@ -64,13 +62,51 @@ def rtt(transport, **more):
     return dict(transport=transport, metric="rtt_p50", **more)
 
 
-def tput(transport, **more):
-    return dict(transport=transport, metric="throughput", **more)
+def rate(transport, metric, **more):
+    return dict(transport=transport, metric=metric, payload=64, depth=32, **more)
+
+
+def made(transport, cpus, metric="producers_throughput"):
+    return dict(transport=transport, metric=metric, cpus=cpus)
 
 
 TARGETS = [
     Target("native", "round trip p50 / bare ping-pong, 64 bytes",
-           rtt("ml_lib", payload=64), "<=", 2.0, rtt("pingpong")),
+           dict(transport="ml_lib", metric="rtt_per_pingpong", payload=64), "<=", 2.0),
+    Target("native", "batch 32, request and decision / memcpy",
+           rate("ml_lib", "bound_exchange"), ">=", 0.5),
+    Target("native", "the same of ring.h alone", rate("ml_ring", "bound_exchange"),
+           ">=", 0.5),
+    Target("native", "ring.h alone, one way / memcpy", rate("ml_ring", "bound_oneway"),
+           ">=", 0.5),
+    Target("native", "batch 32, request and decision / best rival ring",
+           rate("ml_lib", "throughput_exchange"), ">=", 1.0,
+           rate(["ck_ring", "bpf-ringbuf"], "throughput_exchange")),
+    Target("native", "the same of ring.h alone",
+           rate("ml_ring", "throughput_exchange"), ">=", 1.0,
+           rate(["ck_ring", "bpf-ringbuf"], "throughput_exchange")),
+    Target("native", "one producer / BPF ringbuf", made("ml_lib-each", 1), ">=", 1.0,
+           made("bpf-ringbuf-shared", 1)),
+]
+for n in 4, 8:
+    TARGETS += [
+        Target("native", f"{n} producers / shared BPF ringbuf",
+               made("ml_lib-each", n), ">=", 3.0, made("bpf-ringbuf-shared", n)),
+        Target("native", f"{n} producers / BPF ringbuf each",
+               made("ml_lib-each", n), ">=", 0.9, made("bpf-ringbuf-each", n)),
+    ]
+TARGETS += [
+    Target("native", f"round trip of {other} / ours", rtt(other, payload=64), ">=", 5.0,
+           rtt("ml_lib", payload=64))
+    for other in ("netlink-genl", "pipe", "unix")]
+TARGETS += [
+    Target("native", "cost of a record, 2 to 8 producers / one",
+           made("ml_lib-each", [2, 4, 8], "producers_cost"), "<=", 1.25,
+           made("ml_lib-each", 1, "producers_cost")),
+    Target("uml", "whole path p50 / bare ping-pong",
+           rtt("ml_lib"), "<=", 3.0, rtt("pingpong")),
+    Target("agent", "time at batch 32 / plain libtorch",
+           dict(metric="overhead", depth=32), "<=", 1.2),
 ]
 
 
@@ -202,6 +238,50 @@ def verdicts(records):
     return table("targets", ["target", "part", "to reach", "measured", "verdict"], rows)
 
 
+def draw(directory, name, series, xlabel, ylabel, title, logx, logy):
+    """series: {label: [(x, y), ...]}"""
+    if not series:
+        return
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    fig, ax = plt.subplots(figsize=(9, 5.5))
+    for label, points in series.items():
+        points = sorted(points)
+        ax.plot([p[0] for p in points], [p[1] for p in points], marker=".", label=label)
+    if logx:
+        ax.set_xscale("log", base=2 if logx == 2 else 10)
+    if logy:
+        ax.set_yscale("log")
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    ax.set_title(title)
+    ax.grid(True, alpha=.3)
+    ax.legend(fontsize=7, ncol=2)
+    fig.tight_layout()
+    fig.savefig(os.path.join(directory, name), dpi=110)
+    plt.close(fig)
+
+
+def plots(records, directory):
+    for where in sorted({r["where"] for r in records}):
+        cdf, batch, producers = {}, {}, {}
+        for r in (r for r in records if r["where"] == where and "value" in r):
+            name = r["transport"]
+            if r["metric"] == "cdf" and r.get("payload") in (64, None):
+                cdf[name] = [(ns, percent) for percent, ns in r["value"] if ns]
+            elif r["metric"].startswith("throughput_exchange") and r.get("payload") == 64:
+                batch.setdefault(name, []).append((r["depth"], r["value"]))
+            elif r["metric"] == "producers_cost":
+                producers.setdefault(name, []).append((r["cpus"], r["value"]))
+        draw(directory, f"cdf-{where}.png", cdf, "round trip, ns", "percentile",
+             f"round trips ({where})", 10, False)
+        draw(directory, f"throughput-{where}.png", batch, "batch", "requests/s",
+             f"requests answered, 64 bytes ({where})", 2, True)
+        draw(directory, f"producers-{where}.png", producers, "producers",
+             "ns per record", f"cost of a record ({where})", 2, False)
+
+
 def deliveries(records, failed):
     """Every transport is one test: passed, failed, skipped."""
     passed, bad, skipped = 0, 0, 0
@@ -237,6 +317,10 @@ def main():
         with open(os.path.join(args.directory, "tables.txt"), "w") as f:
             f.write(text)
         print(text)
+        try:
+            plots(records, args.directory)
+        except ImportError as e:
+            print(f"SKIP plots: {e} (scripts/setup bench)")
     passed, wrong, skipped = deliveries(records, args.failed.split())
     wrong += bad
     print(f"{passed} passed, {wrong} failed, {skipped} skipped")

@@ -75,8 +75,6 @@ typedef struct { int refs; } refcount_t;
 				    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
 #define refcount_inc_not_zero(r)	((r)->refs++, true)
 #define data_race(x)	(x)
-#define prefetchw(p)	__builtin_prefetch((p), 1)
-#define prefetch(p)	__builtin_prefetch((p))
 
 /* Locks: a spinner lets others run now and then, as its owner may wait for it. */
 typedef struct { u32 locked; } raw_spinlock_t;

@@ -16,16 +16,23 @@
 static const struct ops *all[MAX_OPS];
 static int nr_all;
 
-static void add(const struct ops *const *ops, const char *only)
+static const char *only, *without;
+
+static void add(const struct ops *const *ops)
 {
-	for (; *ops; ops++)
-		if (!only || !strcmp((*ops)->name, only))
+	for (; *ops; ops++) {
+		const char *name = (*ops)->name;
+
+		if (without && !strcmp(name, without))
+			out_skip(name, "left out by -x");
+		else if (!only || !strcmp(name, only))
 			all[nr_all++] = *ops;
+	}
 }
 
 static void usage(const char *name)
 {
-	fprintf(stderr, "usage: %s [-q] [-r ROUNDS] [-t TRANSPORT] [rtt|throughput|producers]\n",
+	fprintf(stderr, "usage: %s [-q] [-r ROUNDS] [-t TRANSPORT] [-x TRANSPORT] [rtt|throughput|producers]\n",
 		name);
 	exit(2);
 }
@@ -35,11 +42,11 @@ int main(int argc, char **argv)
 	struct plan plan = {
 		.rounds = 15, .rtt_block = 100000, .stream_block = 200000,
 	};
-	const char *only = NULL, *what;
+	const char *what;
 	bool quick = false;
 	int opt, bad = 0;
 
-	while ((opt = getopt(argc, argv, "qr:t:")) != -1) {
+	while ((opt = getopt(argc, argv, "qr:t:x:")) != -1) {
 		switch (opt) {
 		case 'q':
 			quick = true;
@@ -50,6 +57,9 @@ int main(int argc, char **argv)
 		case 't':
 			only = optarg;
 			break;
+		case 'x':
+			without = optarg;
+			break;
 		default:
 			usage(argv[0]);
 		}
@@ -59,12 +69,12 @@ int main(int argc, char **argv)
 	what = argv[optind];
 	bench_init();
 	pin(cpu_sender);
-	add(ml_ops, only);
-	add(mem_ops, only);
-	add(ipc_ops, only);
-	add(netlink_ops, only);
-	add(uring_ops, only);
-	add(bpf_ops, only);
+	add(ml_ops);
+	add(mem_ops);
+	add(ipc_ops);
+	add(netlink_ops);
+	add(uring_ops);
+	add(bpf_ops);
 	if (quick) {
 		bad = run_quick(all, nr_all);
 		if (!only)
