@@ -145,6 +145,11 @@ static inline __s32 ml_bench_rule(const __u64 *word)
  * kept as advice. Otherwise a rival does what ML_LIB does, see contract.h.
  */
 #define ML_BENCH_BARE		1
+/*
+ * Mode SPIN: the kernel thread has interrupts off most of the time, like much of
+ * what may submit. User-mode Linux needs system calls to turn them on again.
+ */
+#define ML_BENCH_IRQS_OFF	2
 
 /**
  * struct ml_bench_run - ML_BENCH_RUN: do a run
@@ -154,7 +159,7 @@ static inline __s32 ml_bench_rule(const __u64 *word)
  * @depth: most requests under way, or requests in a turn
  * @cpu: where the kernel thread runs
  * @timeout_ms: give up after this time
- * @flags: ML_BENCH_BARE
+ * @flags: ML_BENCH_BARE, ML_BENCH_IRQS_OFF
  * @portid: netlink: whom to send to
  * @ringbuf_fd: RINGBUF: the map
  * @submit_fd: BPF: program that sends the request that is its context

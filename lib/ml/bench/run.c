@@ -10,6 +10,7 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/irqflags.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -43,6 +44,7 @@ static const struct ml_bench_ops *const transports[] = {
  * @samples: measurements, room for @run.nr_samples
  * @nr: how many there are
  * @spins: how often a busy loop has looked
+ * @irq: interrupt state, with ML_BENCH_IRQS_OFF
  * @limit: when to give up, in jiffies
  * @done: the thread has ended
  */
@@ -52,6 +54,7 @@ struct bench {
 	u32 *samples;
 	u32 nr;
 	u32 spins;
+	unsigned long irq;
 	unsigned long limit;
 	struct completion done;
 };
@@ -109,13 +112,30 @@ static bool in_time(const struct bench *b)
 	return !kthread_should_stop() && time_before(jiffies, b->limit);
 }
 
+static void irqs_off(struct bench *b)
+{
+	if (b->run->flags & ML_BENCH_IRQS_OFF)
+		local_irq_save(b->irq);
+}
+
+static void irqs_on(struct bench *b)
+{
+	if (b->run->flags & ML_BENCH_IRQS_OFF)
+		local_irq_restore(b->irq);
+}
+
 /* In a busy loop: look at the clock now and then. */
 static bool go_on(struct bench *b)
 {
+	bool ok;
+
 	if (++b->spins % 4096)
 		return true;
+	irqs_on(b);
 	cond_resched();
-	return in_time(b);
+	ok = in_time(b);
+	irqs_off(b);
+	return ok;
 }
 
 static bool await(struct bench *b, u32 obj, s32 *value)
@@ -139,8 +159,10 @@ static int exchange(struct bench *b)
 	struct ml_bench_run *run = b->run;
 	u64 start[ML_BENCH_OBJECTS], word[ML_BENCH_WORDS];
 	u32 sent = 0, got = 0;
+	int err = 0;
 	s32 value;
 
+	irqs_off(b);
 	while (got < run->count) {
 		while (sent < run->count && sent - got < run->depth) {
 			prepare(b, sent, word);
@@ -152,17 +174,27 @@ static int exchange(struct bench *b)
 			sent++;
 		}
 		if (sent == got) {	/* refused, and nothing to wait for */
+			irqs_on(b);
 			usleep_range(50, 100);
-			if (!in_time(b))
-				return -ETIMEDOUT;
+			err = in_time(b) ? 0 : -ETIMEDOUT;
+			irqs_off(b);
+			if (err)
+				break;
 			continue;
 		}
-		if (!await(b, got % ML_BENCH_OBJECTS, &value))
-			return -ETIMEDOUT;
+		if (!await(b, got % ML_BENCH_OBJECTS, &value)) {
+			err = -ETIMEDOUT;
+			break;
+		}
 		sample(b, ml_bench_cycles() - start[got % ML_BENCH_OBJECTS]);
 		check(b, got++, value);
+		if (got % ML_BENCH_OBJECTS == 0) {	/* let them in */
+			irqs_on(b);
+			irqs_off(b);
+		}
 	}
-	return 0;
+	irqs_on(b);
+	return err;
 }
 
 /* Mode SLEEP of a transport that has a call for it. */
@@ -354,7 +386,9 @@ static bool run_ok(const struct ml_bench_run *run)
 	return run->cpu < nr_cpu_ids && cpu_online(run->cpu) &&
 	       run->timeout_ms && run->timeout_ms <= 600000 &&
 	       run->nr_samples <= MAX_SAMPLES &&
-	       !(run->flags & ~ML_BENCH_BARE) && !run->__reserved;
+	       !(run->flags & ~(ML_BENCH_BARE | ML_BENCH_IRQS_OFF)) &&
+	       (!(run->flags & ML_BENCH_IRQS_OFF) ||
+		run->mode == ML_BENCH_SPIN) && !run->__reserved;
 }
 
 /**

@@ -156,6 +156,15 @@ static const struct case_ every[] = {
 	{ "uring-cmd", ML_BENCH_URING, ML_BENCH_SLEEP, 32, 0 },
 };
 
+/* What needs no system call on either side. */
+static const struct case_ busy[] = {
+	{ "pingpong", ML_BENCH_PINGPONG, ML_BENCH_SPIN, 1, ML_BENCH_IRQS_OFF },
+	{ "ml_lib", ML_BENCH_RING, ML_BENCH_SPIN, 1, ML_BENCH_IRQS_OFF },
+	{ "ml_lib", ML_BENCH_RING, ML_BENCH_SPIN, 32, ML_BENCH_IRQS_OFF },
+	{ "ml_lib-irqs-on", ML_BENCH_RING, ML_BENCH_SPIN, 1, 0 },
+	{ "ml_lib-irqs-on", ML_BENCH_RING, ML_BENCH_SPIN, 32, 0 },
+};
+
 static const struct case_ turns[] = {
 	{ "ml_lib", ML_BENCH_RING, ML_BENCH_TURNS, 1, 0 },
 	{ "ml_lib", ML_BENCH_RING, ML_BENCH_TURNS, 32, 0 },
@@ -497,7 +506,7 @@ int main(int argc, char **argv)
 		if (!strcmp(plan, "quick")) {
 			plan_quick(count);
 		} else if (!strcmp(plan, "rtt")) {
-			plan_rtt(every, 3, rounds, count, note);
+			plan_rtt(busy, ARRAY_SIZE(busy), rounds, count, note);
 		} else if (!strcmp(plan, "rtt-all")) {
 			plan_rtt(every, ARRAY_SIZE(every), rounds, count, note);
 		} else if (!strcmp(plan, "submit")) {
