@@ -146,7 +146,7 @@ static inline __s32 ml_bench_rule(const __u64 *word)
  */
 #define ML_BENCH_BARE		1
 /*
- * Mode SPIN: the kernel thread has interrupts off most of the time, like much of
+ * Not in mode SLEEP, nor netlink: the kernel thread has interrupts off most of the time, like much of
  * what may submit. User-mode Linux needs system calls to turn them on again.
  */
 #define ML_BENCH_IRQS_OFF	2

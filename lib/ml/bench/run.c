@@ -251,26 +251,34 @@ static int take_turns(struct bench *b)
 	for (u32 turn = 0; turn < batches + lag; turn++) {
 		u32 send = turn < batches ? depth : 0;
 		u32 fetch = b->ops->receive && turn >= lag ? depth : 0;
-		u32 first = turn * depth, answer = first - lag * depth;
+		u32 first = turn * depth, answer = first - lag * depth, i;
 
-		for (u32 i = 0; i < send; i++)
+		for (i = 0; i < send; i++)
 			prepare(b, first + i, word[i]);
+		irqs_off(b);
 		cycles[0] = ml_bench_cycles();
-		for (u32 i = 0; i < send; i++)
+		for (i = 0; i < send; i++)
 			if (!b->ops->submit((first + i) % ML_BENCH_OBJECTS,
 					    word[i]))
-				return -ENOSPC;
+				break;
 		cycles[1] = ml_bench_cycles();
+		irqs_on(b);
+		if (i < send)
+			return -ENOSPC;
 		err = yield_turn(b, turn, send);
 		if (err)
 			return err;
+		irqs_off(b);
 		cycles[2] = ml_bench_cycles();
-		for (u32 i = 0; i < fetch; i++)
+		for (i = 0; i < fetch; i++)
 			if (!b->ops->receive((answer + i) % ML_BENCH_OBJECTS,
 					     &value[i]))
-				return -ENODATA;
+				break;
 		cycles[3] = ml_bench_cycles();
-		for (u32 i = 0; i < fetch; i++)
+		irqs_on(b);
+		if (i < fetch)
+			return -ENODATA;
+		for (i = 0; i < fetch; i++)
 			check(b, answer + i, value[i]);
 		if (!send || fetch != (b->ops->receive ? depth : 0))
 			continue;	/* the first or the last turn */
@@ -388,7 +396,7 @@ static bool run_ok(const struct ml_bench_run *run)
 	       run->nr_samples <= MAX_SAMPLES &&
 	       !(run->flags & ~(ML_BENCH_BARE | ML_BENCH_IRQS_OFF)) &&
 	       (!(run->flags & ML_BENCH_IRQS_OFF) ||
-		run->mode == ML_BENCH_SPIN) && !run->__reserved;
+		run->mode != ML_BENCH_SLEEP) && !run->__reserved;
 }
 
 /**

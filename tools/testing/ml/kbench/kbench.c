@@ -186,6 +186,12 @@ static const struct case_ turns[] = {
 	{ "bpf-ringbuf-output-bare", ML_BENCH_RINGBUF, ML_BENCH_TURNS, 32, 0 },
 	{ "tracepoint-bare", ML_BENCH_TRACE, ML_BENCH_TURNS, 1, 0 },
 	{ "tracepoint-bare", ML_BENCH_TRACE, ML_BENCH_TURNS, 32, 0 },
+	{ "ml_lib-irqs-off", ML_BENCH_RING, ML_BENCH_TURNS, 32,
+	  ML_BENCH_IRQS_OFF },
+	{ "bpf-ringbuf-output-bare-irqs-off", ML_BENCH_RINGBUF,
+	  ML_BENCH_TURNS, 32, ML_BENCH_IRQS_OFF },
+	{ "tracepoint-bare-irqs-off", ML_BENCH_TRACE, ML_BENCH_TURNS, 32,
+	  ML_BENCH_IRQS_OFF },
 };
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
