@@ -35,7 +35,8 @@ struct standin_answer {
  * @foreign: out: decisions with a cookie that was not submitted
  * @first_ns: out: when the first request was submitted
  * @last_ns: out: when the last decision came
- * @busy_ns: out: time from burst to last decision, of all bursts but the first
+ * @best_ns: out: time from burst to last decision: the least of all bursts but
+ *	the first
  * @answer: out: by position in the stream
  */
 struct standin_order {
@@ -49,7 +50,7 @@ struct standin_order {
 	uint64_t foreign;
 	uint64_t first_ns;
 	uint64_t last_ns;
-	uint64_t busy_ns;
+	uint64_t best_ns;
 	struct standin_answer answer[STANDIN_MAX];
 };
 
