@@ -775,24 +775,46 @@ static void loop_restart(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, ml_advice_read(&loop_proxy, 1, out));
 }
 
+/* Stands in poll_wq for an agent and counts how often it is woken. */
+struct sleeper {
+	struct wait_queue_entry entry;
+	u32 wakes;
+};
+
+static int sleeper_wake(struct wait_queue_entry *entry, unsigned int mode,
+			int flags, void *key)
+{
+	container_of(entry, struct sleeper, entry)->wakes++;
+	return 0;
+}
+
 static void loop_wakeup(struct kunit *test)
 {
 	struct loop *l = test->priv;
 	struct ml_queue *q = &l->s->queues[0];
 	static const struct {
-		u32 token, woken;
+		u32 token, woken, wakes;
 	} steps[] = {
-		{ 0, 0 }, { 2, 0 }, { 1, 1 }, { 1, 1 }, { 2, 1 }, { 3, 3 },
-		{ U32_MAX, U32_MAX },
+		{ 0, 0, 0 }, { 2, 0, 0 }, { 1, 1, 1 }, { 1, 1, 1 }, { 2, 1, 1 },
+		{ 3, 3, 2 }, { U32_MAX, U32_MAX, 3 },
 	};
+	struct sleeper sleeper = {};
 
+	init_waitqueue_func_entry(&sleeper.entry, sleeper_wake);
+	add_wait_queue(&l->s->poll_wq, &sleeper.entry);
 	for (int i = 0; i < ARRAY_SIZE(steps); i++) {
+		u64 cookie;
+
 		WRITE_ONCE(q->rw->need_wakeup, steps[i].token);
-		KUNIT_ASSERT_NE(test, ml_submit(&loop_proxy, 0, ID, &features),
-				0ULL);
+		cookie = ml_submit(&loop_proxy, 0, ID, &features);
+		irq_work_sync(&l->s->wake);
+		KUNIT_EXPECT_NE(test, cookie, 0ULL);
 		KUNIT_EXPECT_EQ_MSG(test, q->woken, steps[i].woken, "step %d",
 				    i);
+		KUNIT_EXPECT_EQ_MSG(test, sleeper.wakes, steps[i].wakes,
+				    "step %d", i);
 	}
+	remove_wait_queue(&l->s->poll_wq, &sleeper.entry);
 }
 
 /* An agent that answers as soon as somebody waits. */
