@@ -104,7 +104,20 @@ TARGETS += [
            made("ml_lib-each", [2, 4, 8], "producers_cost"), "<=", 1.25,
            made("ml_lib-each", 1, "producers_cost")),
     Target("uml", "whole path p50 / bare ping-pong",
-           rtt("ml_lib"), "<=", 3.0, rtt("pingpong")),
+           dict(transport="ml_lib", metric="rtt_ratio_p50", depth=1), "<=", 3.0),
+    Target("guest", "system calls per 1000 decisions, busy",
+           dict(transport="ml_lib", metric="per1000_syscalls"), "<=", 0.0, unit=""),
+]
+RIVALS = ["bpf-ringbuf", "chardev-read-write", "chardev-ioctl", "netlink-genl",
+          "uring-cmd"]
+for metric, n in ("submit", 32), ("rtt", 1), ("rtt", 32):
+    TARGETS.append(Target(
+        "guest", f"instructions, {metric}, batch {n} / best rival",
+        dict(transport="ml_lib", metric=f"instructions_{metric}", depth=n), "<=", 1.0,
+        dict(transport=RIVALS, metric=f"instructions_{metric}", depth=n)))
+TARGETS += [
+    Target("cost", "client on, kernel instructions added, worst load",
+           dict(metric="kernel instructions on, touched functions"), "<=", 1.0, unit="%"),
     Target("agent", "time at batch 32 / plain libtorch",
            dict(metric="overhead", depth=32), "<=", 1.2),
 ]
