@@ -66,7 +66,10 @@ extern wait_queue_head_t ml_bench_wq;
 static inline u64 ml_bench_cycles(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
-	return __builtin_ia32_rdtsc();
+	u32 low, high;
+
+	asm volatile("rdtsc" : "=a" (low), "=d" (high));
+	return (u64)high << 32 | low;
 #else
 	return get_cycles();
 #endif

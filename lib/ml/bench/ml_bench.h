@@ -146,8 +146,9 @@ static inline __s32 ml_bench_rule(const __u64 *word)
  */
 #define ML_BENCH_BARE		1
 /*
- * Not in mode SLEEP, nor netlink: the kernel thread has interrupts off most of the time, like much of
- * what may submit. User-mode Linux needs system calls to turn them on again.
+ * Not in mode SLEEP, nor netlink: the kernel thread has interrupts off most of
+ * the time, like much of what may submit. User-mode Linux needs system calls to
+ * turn them on again.
  */
 #define ML_BENCH_IRQS_OFF	2
 

@@ -27,7 +27,7 @@
 #define PAGE		4096UL
 
 /*
- * Orders go to and fro by these two numbers: (D) hands one over, (E) says that
+ * Orders travel by these two numbers: (D) hands one over, (E) says that
  * it is done, and what came of it is to be read.
  */
 struct post {

@@ -300,7 +300,7 @@ static const struct kind kinds[] = {
 	{ "bpf-ringbuf-each", true, bpf_open, bpf_burst, bpf_consume, bpf_close },
 };
 
-#define NR_KINDS	(int)(sizeof(kinds) / sizeof(kinds[0]))
+#define NR_KINDS	((int)(sizeof(kinds) / sizeof(kinds[0])))
 
 int run_producers(const struct plan *plan)
 {
