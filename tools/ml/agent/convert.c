@@ -129,10 +129,10 @@ enum convert_result convert_outputs(const struct convert *c, const float *row,
 		/* Also false for what is not a number */
 		if (v >= c->low[i] && v <= c->high[i])
 			value[i] = (int32_t)v;
-		else if (!isfinite(v))
-			return CONVERT_NAN;
-		else
+		else if (isfinite(v))
 			result = CONVERT_RANGE;
+		else
+			return CONVERT_NAN;
 	}
 	return result;
 }
