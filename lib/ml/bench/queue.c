@@ -182,14 +182,18 @@ int ml_bench_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	struct ml_bench_answer a = { };
 	struct ml_bench_request r;
 	void __user *to;
+	ssize_t n;
 
 	if (cmd->cmd_op != ML_BENCH_COMMIT_AND_FETCH)
 		return -EOPNOTSUPP;
 	BUILD_BUG_ON(sizeof(a) > sizeof(*cmd->sqe) -
 				 offsetof(struct io_uring_sqe, cmd));
 	to = u64_to_user_ptr(READ_ONCE(cmd->sqe->addr));
-	if (!(issue_flags & IO_URING_F_NONBLOCK))
-		return fetch(to, 1);	/* again, after -EAGAIN */
+	if (!(issue_flags & IO_URING_F_NONBLOCK)) {
+		/* Again, after -EAGAIN. io_uring does not restart a command. */
+		n = fetch(to, 1);
+		return n == -ERESTARTSYS ? -EINTR : n;
+	}
 
 	a.cookie = READ_ONCE(c->cookie);
 	a.value = READ_ONCE(c->value);

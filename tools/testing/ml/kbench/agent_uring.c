@@ -44,7 +44,10 @@ static void prepare(u32 i, bool get)
 	memcpy(sqe->cmd, &answers[i], sizeof(answers[i]));
 }
 
-/* Take what has completed. Returns how many brought a request. */
+/*
+ * Take what has completed. Returns how many brought a request, or were
+ * interrupted and have to ask again, and in the upper half how many there were.
+ */
 static u32 reap(u32 *tag)
 {
 	struct io_uring_cqe *cqe;
@@ -57,6 +60,8 @@ static u32 reap(u32 *tag)
 		answers[i].cookie = 0;
 		if (cqe->res == 1) {
 			answers[i] = answer_to(&requests[i]);
+			tag[n++] = i;
+		} else if (cqe->res == -EINTR) {
 			tag[n++] = i;
 		}
 		seen++;
