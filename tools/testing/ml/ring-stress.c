@@ -12,7 +12,8 @@
  * ready is a failure. Positions begin shortly before they wrap.
  *
  * MUTANT_early publishes a slot before it is written, MUTANT_full ignores a
- * full ring, MUTANT_wake looks at the flag before publishing. They must fail.
+ * full ring, MUTANT_wake looks at the flag before publishing. They must fail,
+ * on any machine: so each holds its window open now and then.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -70,6 +71,13 @@ static u32 rnd(struct side *s, u32 below)
 	return (s->seed >> 8) % below;
 }
 
+/* Now and then, wait until the other side has done all it can. */
+static inline void hold_window_open(struct side *s)
+{
+	if (!rnd(s, 512))
+		usleep(1000);
+}
+
 static u64 content(u64 n, int word)
 {
 	return (n + 1) * 0x9e3779b97f4a7c15ULL + word;
@@ -98,8 +106,7 @@ static int send_one(struct side *s)
 	slot = p;
 #ifdef MUTANT_early
 	ml_ring_prod_publish(&s->tx, p);
-	if (!rnd(s, 16))
-		sched_yield();
+	hold_window_open(s);
 #endif
 	for (int i = 0; i < WORDS; i++)
 		slot->word[i] = content(n, i);
@@ -129,8 +136,7 @@ static int publish(struct side *s)
 	u32 token = READ_ONCE(s->out->asleep);
 	int err;
 
-	if (!rnd(s, 16))
-		sched_yield();
+	hold_window_open(s);
 	err = send_one(s);
 #else
 	int err = send_one(s);
@@ -227,6 +233,9 @@ static void *agent(void *arg)
 				sched_yield();
 			}
 		}
+#ifdef MUTANT_full
+		hold_window_open(s);
+#endif
 		if (n)
 			ml_ring_cons_release(&s->rx, n);
 		else if (s->sent < messages)
