@@ -20,8 +20,12 @@
 #include "schema.h"
 #include "session.h"
 
-/* Decisions that a submitter drains on its way. */
-#define DRAIN_SUBMIT	4
+/*
+ * Decisions that a submitter drains on its way, and how often it looks for any.
+ * Each look takes the cache line away from the agent that is about to write it.
+ */
+#define DRAIN_SUBMIT	16
+#define LOOK_NS		1000
 /* Decisions that are drained with interrupts off at a time. */
 #define DRAIN_BATCH	32
 
@@ -240,8 +244,10 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 	raw_spin_lock_irqsave(&q->lock, flags);
 	/* Under the lock, so that no request is younger than now. */
 	now = ktime_get_mono_fast_ns();
-	if (ml_ring_cons_peek(&q->dec, 0))
+	if (now - q->looked_ns >= LOOK_NS) {
+		q->looked_ns = now;
 		drain(q, DRAIN_SUBMIT, now);
+	}
 	r = reserve(q, core, ML_LIB_RECORD_REQUEST, bytes, id, now);
 	if (!r)
 		goto out;

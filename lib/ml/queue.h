@@ -28,6 +28,7 @@ struct ml_session;
  * @ro: shared page that the kernel writes
  * @rw: shared page that the agent writes
  * @session: whose queue it is
+ * @looked_ns: when a submitter last looked for decisions
  * @woken: the last value of need_wakeup that was honoured
  * @waiters: threads in ml_decide()
  * @unmatched: decisions that answered no request
@@ -40,6 +41,7 @@ struct ml_queue {
 	struct ml_lib_queue_ro *ro;
 	struct ml_lib_queue_rw *rw;
 	struct ml_session *session;
+	u64 looked_ns;
 	u32 woken;
 	u32 waiters;
 	u32 unmatched;
