@@ -199,6 +199,7 @@ struct ml_proxy ml_ra_proxy = {
  * @cookie: of the request whose advice is in force, or 0
  * @begin_ns: begin of the episode
  * @begin: begin of the episode, jiffies
+ * @asked: last request, jiffies
  * @last: last event, jiffies
  * @index: where the last event was
  * @req_count: pages it wanted
@@ -208,6 +209,7 @@ struct ml_proxy ml_ra_proxy = {
  * @mapped: the next mark was reached through a mapping; set without the lock
  * @advised: the last event had advice
  * @window: limit of the window that was in force
+ * @before: the same of the episode before, or 0
  * @delta: distance of the last jump
  * @narrow_run: run of the last episode with a narrow window, as the feature
  * @narrow_age: episodes since then, NARROW_NEVER if there was none
@@ -218,6 +220,7 @@ struct ml_ra_entry {
 	u64 cookie;
 	u64 begin_ns;
 	u32 begin;
+	u32 asked;
 	u32 last;
 	pgoff_t index;
 	pgoff_t start;
@@ -228,6 +231,7 @@ struct ml_ra_entry {
 	bool mapped;
 	bool advised;
 	u16 window;
+	u16 before;
 	u16 narrow_run;
 	u16 narrow_age;
 	struct {
@@ -387,7 +391,10 @@ static void ml_ra_begin(struct ml_ra_entry *e, u64 now_ns, u32 now)
 	e->begin = now;
 }
 
-/* Report the episode that ends here, and ask for advice for the next one. */
+/*
+ * Report the episode that ends here, and ask for advice for the next one. A file
+ * whose window did not change need not ask after each short episode.
+ */
 static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 		      struct readahead_control *ractl, u64 file_pages)
 {
@@ -437,7 +444,12 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 	ml_ra_dev(&t->dev[hash_64(bdi, ilog2(DEVS))], bdi, now, e, &f);
 	if (e->cookie)
 		ml_report(&ml_ra_proxy, e->cookie, e->id, &fb);
-	e->cookie = ml_submit(&ml_ra_proxy, slot, e->id, &f);
+	e->cookie = 0;
+	if (e->window != e->before || e->last - e->asked >= SLOW) {
+		e->cookie = ml_submit(&ml_ra_proxy, slot, e->id, &f);
+		e->asked = e->last;
+	}
+	e->before = e->window;
 	ml_ra_begin(e, now, e->last);
 }
 
@@ -550,7 +562,7 @@ static bool ml_ra_over(const struct ml_ra_entry *e)
 {
 	u32 n = e->sum.events, age = e->last - e->begin;
 
-	return (n >= (e->cookie ? LONG : FIRST) && age >= FAST) ||
+	return (n >= (e->before ? LONG : FIRST) && age >= FAST) ||
 	       (n >= SHORT && age >= SLOW) || n >= MOST;
 }
 
@@ -577,6 +589,7 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot,
 
 	if (now - e->last >= PAUSE) {
 		e->cookie = 0;
+		e->before = 0;
 		e->last = now;
 		ml_ra_begin(e, ktime_get_ns(), now);
 	} else {
@@ -614,6 +627,7 @@ bool __ml_ra_window(struct readahead_control *ractl,
 		return false;
 	if (unlikely(!t)) {
 		schedule_work(&ml_ra_alloc_work);
+		ml_no_object(&ml_ra_proxy);
 		return false;
 	}
 
@@ -638,6 +652,8 @@ bool __ml_ra_window(struct readahead_control *ractl,
 		advised = slot >= 0 && ml_ra_advice(slot, ra, &pages);
 	}
 
+	if (slot < 0)
+		ml_no_object(&ml_ra_proxy);
 	/* No less than the request itself would have got. */
 	if (advised)
 		*window = max(pages, min(req_count, *window));

@@ -104,6 +104,7 @@ bool ml_report(struct ml_proxy *p, u64 cookie, u64 id,
 	       const struct ml_lib_feedback *fb);
 bool ml_decide(struct ml_proxy *p, u32 obj, u64 id, const void *features,
 	       u32 timeout_us, s32 *out);
+void ml_no_object(struct ml_proxy *p);
 s32 ml_proxy_cap(struct ml_proxy *p, u32 output);
 
 #endif /* _LINUX_ML_LIB_H */

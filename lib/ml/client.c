@@ -129,6 +129,22 @@ bool ml_advice_read(struct ml_proxy *p, u32 obj, s32 *out)
 EXPORT_SYMBOL_GPL(ml_advice_read);
 
 /**
+ * ml_no_object() - count an object that the client has no index for
+ * @p: the proxy
+ *
+ * For a client that keeps a limited number of objects, when the default
+ * algorithm has to decide because there is no room for another.
+ *
+ * Context: Any.
+ */
+void ml_no_object(struct ml_proxy *p)
+{
+	if (p->core)
+		fallback(p->core, U32_MAX, ML_LIB_CNT_NO_OBJECT);
+}
+EXPORT_SYMBOL_GPL(ml_no_object);
+
+/**
  * ml_advice_reset() - give an index to another object
  * @p: the proxy
  * @obj: the index, less than p->nr_objects

@@ -22,7 +22,8 @@
 		{ ML_LIB_CNT_DEADLINE,		"deadline" },	\
 		{ ML_LIB_CNT_DECLINED,		"declined" },	\
 		{ ML_LIB_CNT_RANGE,		"range" },	\
-		{ ML_LIB_CNT_BROKEN,		"broken" })
+		{ ML_LIB_CNT_BROKEN,		"broken" },	\
+		{ ML_LIB_CNT_NO_OBJECT,		"no_object" })
 
 TRACE_EVENT(ml_submit,
 	TP_PROTO(const struct ml_proxy_core *core, u32 obj, u64 cookie),

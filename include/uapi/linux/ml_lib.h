@@ -471,6 +471,7 @@ struct ml_lib_control {
  * @ML_LIB_CNT_DECLINED: the model declined
  * @ML_LIB_CNT_RANGE: an output was out of range, or a flag unknown
  * @ML_LIB_CNT_BROKEN: the session broke
+ * @ML_LIB_CNT_NO_OBJECT: fallback: the client had no index left for the object
  * @ML_LIB_NR_COUNTERS: number of counters
  */
 enum ml_lib_counter {
@@ -491,6 +492,7 @@ enum ml_lib_counter {
 	ML_LIB_CNT_DECLINED,
 	ML_LIB_CNT_RANGE,
 	ML_LIB_CNT_BROKEN,
+	ML_LIB_CNT_NO_OBJECT,
 	ML_LIB_NR_COUNTERS
 };
 

@@ -383,6 +383,7 @@ static void loop_drain_on_submit(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, agent_take(l), cookie);
 	KUNIT_ASSERT_EQ(test, agent_send(l, cookie, 0, 1, 0), 0);
+	udelay(2);	/* submitters look once in a microsecond */
 	KUNIT_EXPECT_NE(test, ml_submit(&loop_proxy, 1, ID, &features), 0ULL);
 	KUNIT_EXPECT_TRUE(test, ml_advice_read(&loop_proxy, 0, out));
 	KUNIT_EXPECT_EQ(test, out[0], 1);
@@ -498,6 +499,15 @@ static void loop_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kick(l), 1);
 	EXPECT_COUNT(test, UNMATCHED, 1);
 	KUNIT_EXPECT_FALSE(test, ml_advice_read(&loop_proxy, 0, out));
+}
+
+static void loop_no_object(struct kunit *test)
+{
+	struct ml_proxy none = {};
+
+	ml_no_object(&loop_proxy);
+	EXPECT_COUNT(test, NO_OBJECT, 1);
+	ml_no_object(&none);
 }
 
 static void loop_modes(struct kunit *test)
@@ -928,6 +938,7 @@ static struct kunit_case loop_cases[] = {
 	KUNIT_CASE(loop_late),
 	KUNIT_CASE(loop_unmatched),
 	KUNIT_CASE(loop_reset),
+	KUNIT_CASE(loop_no_object),
 	KUNIT_CASE(loop_modes),
 	KUNIT_CASE(loop_explore_share),
 	KUNIT_CASE(loop_control),

@@ -42,6 +42,7 @@ static const char *const counter_names[] = {
 	[ML_LIB_CNT_DECLINED]		= "declined",
 	[ML_LIB_CNT_RANGE]		= "range",
 	[ML_LIB_CNT_BROKEN]		= "broken",
+	[ML_LIB_CNT_NO_OBJECT]		= "no_object",
 };
 
 _Static_assert(ARRAY_SIZE(counter_names) == ML_LIB_NR_COUNTERS,
