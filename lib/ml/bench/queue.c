@@ -9,6 +9,10 @@
  * such as ublk keeps the command and completes it from the agent's task work,
  * which is cheaper than that; where requests are there already, as in mode
  * TURNS, both do the same.
+ *
+ * A request wakes one sleeper. Sleepers heed only fatal signals: io_uring
+ * notifies its threads to start more of them whenever one goes to sleep while
+ * commands wait, and with more commands than threads nobody would ever sleep.
  */
 
 #include <linux/io_uring/cmd.h>
@@ -83,17 +87,15 @@ static ssize_t fetch(struct ml_bench_request __user *to, size_t room)
 {
 	struct ml_bench_request r;
 	size_t n = 0;
-	int err;
 
 	while (n < room) {
 		if (!take(&r)) {
 			if (n)
 				break;
-			err = wait_event_interruptible(agent_wq,
-						       READ_ONCE(head) != READ_ONCE(tail) ||
-						       !ml_bench_running());
-			if (err)
-				return err;
+			if (wait_event_killable_exclusive(agent_wq,
+							  READ_ONCE(head) != READ_ONCE(tail) ||
+							  !ml_bench_running()))
+				return -EINTR;
 			if (!ml_bench_running())
 				break;
 			continue;
@@ -182,18 +184,15 @@ int ml_bench_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	struct ml_bench_answer a = { };
 	struct ml_bench_request r;
 	void __user *to;
-	ssize_t n;
 
 	if (cmd->cmd_op != ML_BENCH_COMMIT_AND_FETCH)
 		return -EOPNOTSUPP;
 	BUILD_BUG_ON(sizeof(a) > sizeof(*cmd->sqe) -
 				 offsetof(struct io_uring_sqe, cmd));
 	to = u64_to_user_ptr(READ_ONCE(cmd->sqe->addr));
-	if (!(issue_flags & IO_URING_F_NONBLOCK)) {
-		/* Again, after -EAGAIN. io_uring does not restart a command. */
-		n = fetch(to, 1);
-		return n == -ERESTARTSYS ? -EINTR : n;
-	}
+	/* Again, after -EAGAIN: the answer has been delivered. */
+	if (!(issue_flags & IO_URING_F_NONBLOCK))
+		return fetch(to, 1);
 
 	a.cookie = READ_ONCE(c->cookie);
 	a.value = READ_ONCE(c->value);
