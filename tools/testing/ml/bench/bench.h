@@ -10,6 +10,7 @@
 #include <x86intrin.h>
 
 #include "ml_kernel.h"
+#include "report.h"
 
 #define HEADER_BYTES	32	/* of struct ml_lib_request */
 #define DECISION_BYTES	32	/* struct ml_lib_decision */
@@ -90,6 +91,7 @@ struct chan {
  * @kernel: the kernel itself answers: there is no peer
  * @sleeps: a side with nothing to do sleeps
  * @rtt_only: it makes no sense to have several messages under way
+ * @few: measured with 64 bytes of payload, one at a time and in batches of 32, only
  * @put_only: it can send up without an answer, by @put and @take
  * @open: returns NULL, or why it cannot be measured here
  * @put: send up to @nr records (the next is @c->sent), return how many
@@ -111,6 +113,7 @@ struct ops {
 	bool kernel;
 	bool sleeps;
 	bool rtt_only;
+	bool few;
 	bool put_only;
 	const char *(*open)(struct chan *c);
 	void (*close)(struct chan *c);
@@ -180,20 +183,6 @@ static inline void check_answer(struct chan *c, u64 n, u64 value)
 		c->wrong++;
 	c->got++;
 }
-
-/* out.c: figures */
-struct where {
-	const char *transport;
-	int payload, depth, cpus;	/* 0: does not apply */
-	const char *note;
-};
-void out_value(const struct where *w, const char *metric, double value,
-	       const char *unit, u64 n, double ci);
-void out_cdf(const struct where *w, const u32 *sorted, u64 n);
-void out_skip(const char *transport, const char *why);
-double ci95(const double *value, int n);
-double median(double *value, int n);
-void sort_u32(u32 *v, u64 n);
 
 /* runs.c, producers.c: what is measured */
 struct plan {

@@ -43,6 +43,7 @@ typedef void *fl_owner_t;
 
 /* Numbers */
 #define U16_MAX		UINT16_MAX
+#define U32_MAX		UINT32_MAX
 #define S32_MIN		INT32_MIN
 #define S32_MAX		INT32_MAX
 #define NSEC_PER_USEC	1000L

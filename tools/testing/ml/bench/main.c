@@ -24,7 +24,7 @@ static void add(const struct ops *const *ops)
 		const char *name = (*ops)->name;
 
 		if (without && !strcmp(name, without))
-			out_skip(name, "left out by -x");
+			report_skip(name, "left out by -x");
 		else if (!only || !strcmp(name, only))
 			all[nr_all++] = *ops;
 	}

@@ -286,7 +286,7 @@ static double run_once(const struct kind *kind, u32 producers, u64 total,
 		n += p->nr_cost;
 		free(p->cost);
 	}
-	*cost = n ? median(all, n) : 0;
+	*cost = n ? median(all, n, NULL) : 0;
 	free(all);
 	kind->close(r);
 	munmap(r, sizeof(*r));
@@ -324,22 +324,21 @@ int run_producers(const struct plan *plan)
 	}
 	for (int k = 0; k < NR_KINDS; k++) {
 		if (why[k]) {
-			out_skip(kinds[k].name, why[k]);
+			report_skip(kinds[k].name, why[k]);
 			continue;
 		}
 		for (int p = 0; p < 4; p++) {
-			struct where w = {
+			struct measured w = {
 				.transport = kinds[k].name, .payload = PAYLOAD,
 				.cpus = producers[p],
 			};
 			u64 n = (u64)plan->rounds * plan->stream_block;
-			double ci = ci95(rate[k][p], plan->rounds);
+			double ci, v;
 
-			out_value(&w, "producers_throughput",
-				  median(rate[k][p], plan->rounds), "1/s", n, ci);
-			ci = ci95(cost[k][p], plan->rounds);
-			out_value(&w, "producers_cost",
-				  median(cost[k][p], plan->rounds), "ns", n, ci);
+			v = median(rate[k][p], plan->rounds, &ci);
+			report(&w, "producers_throughput", v, "1/s", n, ci);
+			v = median(cost[k][p], plan->rounds, &ci);
+			report(&w, "producers_cost", v, "ns", n, ci);
 		}
 	}
 	return bad;
@@ -352,17 +351,17 @@ int quick_producers(void)
 	int bad = 0;
 
 	for (int k = 0; k < NR_KINDS; k++) {
-		struct where w = { .transport = kinds[k].name, .payload = PAYLOAD,
+		struct measured w = { .transport = kinds[k].name, .payload = PAYLOAD,
 				   .cpus = 4 };
 		const char *why;
 		double cost, rate = run_once(&kinds[k], 4, total, &cost, &why);
 
 		if (why) {
-			out_skip(kinds[k].name, why);
+			report_skip(kinds[k].name, why);
 			continue;
 		}
 		bad += rate < 0;
-		out_value(&w, "delivered", rate < 0 ? 0 : 1, "share", total, -1);
+		report(&w, "delivered", rate < 0 ? 0 : 1, "share", total, -1);
 	}
 	return bad;
 }

@@ -168,7 +168,7 @@ static u64 wrong(const struct chan *c)
 /* A case: a transport with a payload and a depth, and what came out. */
 struct kase {
 	struct chan *c;
-	struct where w;
+	struct measured w;
 	enum mode mode;
 	u32 block;
 	u32 *ns;
@@ -194,23 +194,22 @@ static u32 size_block(struct kase *k, u32 most, double ms)
 
 static void out_latency(struct kase *k, const struct plan *plan, const char *what)
 {
-	static const struct { const char *name; double at; } p[] = {
-		{ "p50", .50 }, { "p99", .99 }, { "p99.9", .999 },
-	};
+	static const double at[] = { 99, 99.9, 100 };
+	static const char *const name[] = { "p99", "p99.9", "max" };
 	u64 n = (u64)k->block * plan->rounds;
-	double ci = ci95(k->round, plan->rounds);
 	char metric[32];
+	double ci, v;
 
+	v = median(k->round, plan->rounds, &ci);
+	snprintf(metric, sizeof(metric), "%s_p50", what);
+	report(&k->w, metric, v, "ns", n, ci);
 	sort_u32(k->ns, n);
 	for (int i = 0; i < 3; i++) {
-		snprintf(metric, sizeof(metric), "%s_%s", what, p[i].name);
-		out_value(&k->w, metric, k->ns[(u64)(n * p[i].at)], "ns", n,
-			  i ? -1 : ci);
+		snprintf(metric, sizeof(metric), "%s_%s", what, name[i]);
+		report(&k->w, metric, percentile(k->ns, n, at[i]), "ns", n, -1);
 	}
-	snprintf(metric, sizeof(metric), "%s_max", what);
-	out_value(&k->w, metric, k->ns[n - 1], "ns", n, -1);
 	if (k->mode == RTT)
-		out_cdf(&k->w, k->ns, n);
+		report_cdf(&k->w, k->ns, n, 1);
 }
 
 static void out_case(struct kase *k, const struct plan *plan)
@@ -224,16 +223,17 @@ static void out_case(struct kase *k, const struct plan *plan)
 		[STREAM] = "bound_oneway", [EXCHANGE] = "bound_exchange",
 	};
 	u64 n = (u64)k->block * plan->rounds;
-	double ci = ci95(k->round, plan->rounds);
+	double ci, v;
 
-	if (k->mode <= ONEWAY)
+	if (k->mode <= ONEWAY) {
 		out_latency(k, plan, name[k->mode]);
-	else
-		out_value(&k->w, name[k->mode], median(k->round, plan->rounds),
-			  "1/s", n, ci);
-	ci = ci95(k->quotient, plan->rounds);
-	out_value(&k->w, quotient[k->mode], median(k->quotient, plan->rounds),
-		  k->mode <= ONEWAY ? "x" : "x memcpy", n, ci);
+	} else {
+		v = median(k->round, plan->rounds, &ci);
+		report(&k->w, name[k->mode], v, "1/s", n, ci);
+	}
+	v = median(k->quotient, plan->rounds, &ci);
+	report(&k->w, quotient[k->mode], v, k->mode <= ONEWAY ? "x" : "x memcpy",
+	       n, ci);
 }
 
 static double p50(u32 *ns, u32 nr)
@@ -342,11 +342,13 @@ int run_rtt(const struct ops **ops, int nr, const struct plan *plan)
 			continue;
 		for (int p = 0; p < 4; p++) {
 			/* The others at 64 bytes only, where they are compared. */
-			if (p && (ops[i]->sleeps || ops[i]->kernel || ops[i]->rtt_only))
+			if (p && (ops[i]->sleeps || ops[i]->kernel ||
+				  ops[i]->rtt_only || ops[i]->few))
 				continue;
 			n += add(&k[n], ops[i], RTT, payload[p], 1, plan);
 		}
-		if (!ops[i]->kernel && !ops[i]->serve && ops[i]->fetch)
+		if (!ops[i]->kernel && !ops[i]->serve && ops[i]->fetch &&
+		    !ops[i]->few)
 			n += add(&k[n], ops[i], ONEWAY, 64, 1, plan);
 	}
 	bad = run_cases(k, n, plan);
@@ -367,6 +369,9 @@ int run_throughput(const struct ops **ops, int nr, const struct plan *plan)
 		n = 0;
 		for (int i = 0; i < nr; i++) {
 			if (ops[i]->rtt_only)
+				continue;
+			if (ops[i]->few && (at[a].payload != 64 ||
+					    (at[a].depth != 1 && at[a].depth != 32)))
 				continue;
 			if (ops[i]->exchange || ops[i]->fetch)
 				n += add(&k[n], ops[i], EXCHANGE, at[a].payload,
@@ -390,7 +395,7 @@ int run_quick(const struct ops **ops, int nr)
 	int bad = 0;
 
 	for (int i = 0; i < nr; i++) {
-		struct where w = { .transport = ops[i]->name, .payload = 64 };
+		struct measured w = { .transport = ops[i]->name, .payload = 64 };
 		u32 each = ops[i]->sleeps || ops[i]->kernel ? 2000 : 20000;
 		u64 got, want = 0;
 		const char *why;
@@ -398,7 +403,7 @@ int run_quick(const struct ops **ops, int nr)
 
 		why = open_chan(&c, ops[i], 64);
 		if (why) {
-			out_skip(ops[i]->name, why);
+			report_skip(ops[i]->name, why);
 			continue;
 		}
 		if (ops[i]->rtt || ops[i]->fetch) {
@@ -418,7 +423,7 @@ int run_quick(const struct ops **ops, int nr)
 			got += c->taken - before;
 		}
 		w.note = ops[i]->note;
-		out_value(&w, "delivered",
+		report(&w, "delivered",
 			  want ? (double)(got - wrong(c)) / want : 0, "share",
 			  want, -1);
 		bad += !want || got != want || wrong(c);

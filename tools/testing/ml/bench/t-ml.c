@@ -7,6 +7,9 @@
  *	ml_decide	the synchronous call; the caller sleeps, the agent spins
  *	ml_decide-sleep	both sleep
  *	ml_ring		the two rings without what the core does around them
+ *	ml_ring+...	the same with one thing after the other that the core
+ *			cannot do without on the kernel's side, which shows what
+ *			each of them costs
  */
 #include <err.h>
 #include <poll.h>
@@ -234,17 +237,29 @@ static const struct ops ml_decide_sleep = {
 	.take = ml_take, .reply = ml_reply, .rtt = decide_rtt,
 };
 
+/*
+ * What is added to ring.h: the barrier and the look at the peer's flag after each
+ * record, by which both sides can sleep (C); the lock by which any context can
+ * submit; the clock, for deadline and latency.
+ */
+#define WITH_BARRIER	1
+#define WITH_LOCK	2
+#define WITH_CLOCK	4
+
 /* ring.h alone: slots as those of ML_LIB, content straight into and out of it */
 struct rings {
 	_Alignas(128) u32 up_cons;
 	_Alignas(128) u32 down_cons;
+	_Alignas(128) u32 asleep;
 	_Alignas(128) struct ml_ring_prod up_prod;
 	struct ml_ring_cons down_take;
+	u32 with, lock;
+	u64 now;
 	_Alignas(128) struct ml_ring_cons up_take;
 	struct ml_ring_prod down_prod;
 };
 
-static const char *ring_open(struct chan *c)
+static const char *ring_open_with(struct chan *c, u32 with)
 {
 	u32 size = (c->bytes + 63) & ~63U;
 	struct rings *r = shared_zalloc(sizeof(*r));
@@ -267,8 +282,45 @@ static const char *ring_open(struct chan *c)
 		.slots = down, .cons = &r->down_cons, .mask = RING_SLOTS - 1,
 		.slot_size = sizeof(struct ml_lib_decision),
 	};
+	r->with = with;
 	c->priv = r;
 	return NULL;
+}
+
+static const char *ring_open(struct chan *c)
+{
+	return ring_open_with(c, 0);
+}
+
+static const char *ring_barrier_open(struct chan *c)
+{
+	return ring_open_with(c, WITH_BARRIER);
+}
+
+static const char *ring_lock_open(struct chan *c)
+{
+	return ring_open_with(c, WITH_BARRIER | WITH_LOCK);
+}
+
+static const char *ring_clock_open(struct chan *c)
+{
+	return ring_open_with(c, WITH_BARRIER | WITH_LOCK | WITH_CLOCK);
+}
+
+/* Begin and end what the core does under a queue's lock; nobody contends. */
+static inline void ring_begin(struct rings *r)
+{
+	if (r->with & WITH_LOCK)
+		while (__atomic_exchange_n(&r->lock, 1, __ATOMIC_ACQUIRE))
+			;
+	if (r->with & WITH_CLOCK)
+		r->now = tsc();
+}
+
+static inline void ring_end(struct rings *r)
+{
+	if (r->with & WITH_LOCK)
+		smp_store_release(&r->lock, 0);
 }
 
 static u32 ring_put(struct chan *c, u32 nr)
@@ -277,15 +329,27 @@ static u32 ring_put(struct chan *c, u32 nr)
 	void *slot;
 	u32 n;
 
-	for (n = 0; n < nr && !ml_ring_prod_next(&r->up_prod, &slot); n++) {
+	for (n = 0; n < nr; n++) {
 		const struct record *rec = next_record(c);
-		struct ml_lib_request *req = slot;
+		struct ml_lib_request *req;
 
+		ring_begin(r);
+		if (ml_ring_prod_next(&r->up_prod, &slot)) {
+			ring_end(r);
+			break;
+		}
+		req = slot;
 		req->cookie = rec->cookie;
-		req->time_ns = rec->time;
+		req->time_ns = r->now;
 		req->object = rec->n;
 		memcpy(req->payload, rec->word, c->payload);
 		ml_ring_prod_publish(&r->up_prod, slot);
+		if (r->with & WITH_BARRIER) {
+			smp_mb();
+			if (READ_ONCE(r->asleep))
+				errx(2, "nobody sleeps here");
+		}
+		ring_end(r);
 		c->sent++;
 	}
 	return n;
@@ -333,6 +397,9 @@ static u32 ring_fetch(struct chan *c, u32 nr)
 	struct rings *r = c->priv;
 	u32 n;
 
+	if (!ml_ring_cons_peek(&r->down_take, 0))
+		return 0;
+	ring_begin(r);
 	for (n = 0; n < nr; n++) {
 		const struct ml_lib_decision *d = ml_ring_cons_peek(&r->down_take, n);
 
@@ -342,6 +409,7 @@ static u32 ring_fetch(struct chan *c, u32 nr)
 	}
 	if (n)
 		ml_ring_cons_release(&r->down_take, n);
+	ring_end(r);
 	return n;
 }
 
@@ -352,6 +420,28 @@ static const struct ops ml_ring = {
 	.fetch = ring_fetch,
 };
 
+static const struct ops ml_ring_barrier = {
+	.name = "ml_ring+barrier", .open = ring_barrier_open, .few = true,
+	.note = "ml_ring+barrier: a full barrier and a look at the peer's flag after each record",
+	.put = ring_put, .take = ring_take, .reply = ring_reply,
+	.fetch = ring_fetch,
+};
+
+static const struct ops ml_ring_lock = {
+	.name = "ml_ring+lock", .open = ring_lock_open, .few = true,
+	.note = "ml_ring+lock: and a lock around each record and each batch of decisions",
+	.put = ring_put, .take = ring_take, .reply = ring_reply,
+	.fetch = ring_fetch,
+};
+
+static const struct ops ml_ring_clock = {
+	.name = "ml_ring+clock", .open = ring_clock_open, .few = true,
+	.note = "ml_ring+clock: and the time, read under it",
+	.put = ring_put, .take = ring_take, .reply = ring_reply,
+	.fetch = ring_fetch,
+};
+
 const struct ops *const ml_ops[] = {
-	&ml_lib, &ml_ring, &ml_lib_sleep, &ml_decide_spin, &ml_decide_sleep, NULL
+	&ml_lib, &ml_ring, &ml_ring_barrier, &ml_ring_lock, &ml_ring_clock,
+	&ml_lib_sleep, &ml_decide_spin, &ml_decide_sleep, NULL
 };

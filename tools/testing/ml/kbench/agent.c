@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "internal.h"
 #include "kbench.h"
 #include "mlagent.h"
 
@@ -94,6 +95,7 @@ static int ring_open(void)
 	on.id = proxy.id;
 	if (mlagent_control(ml, &on))
 		return unavailable(ML_BENCH_RING, "%s", mlagent_error());
+	shared->memory[ML_BENCH_RING] = ml->setup.bytes_ro + ml->setup.bytes_rw;
 	return 0;
 }
 

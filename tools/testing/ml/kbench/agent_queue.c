@@ -9,6 +9,17 @@ static struct ml_bench_request requests[MAX_DEPTH];
 static struct ml_bench_answer answers[MAX_DEPTH];
 static u32 nr_answers;		/* ioctl: computed, not yet delivered */
 
+/* The kernel's queue and our copies. */
+static int queue_open(void)
+{
+	u64 size = ML_BENCH_OBJECTS * sizeof(requests[0]) + sizeof(requests) +
+		   sizeof(answers);
+
+	shared->memory[ML_BENCH_CHARDEV] = size;
+	shared->memory[ML_BENCH_IOCTL] = size;
+	return 0;
+}
+
 /* Read at most @room requests and answer them. Sleeps if there are none. */
 static u32 chardev_step(u32 room)
 {
@@ -37,6 +48,7 @@ static void chardev_turn(u32 nr)
 }
 
 const struct transport chardev = {
+	.open = queue_open,
 	.serve = chardev_serve,
 	.turn = chardev_turn,
 };

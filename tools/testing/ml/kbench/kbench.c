@@ -133,9 +133,11 @@ static double ns_per_cycle(void)
 	return run.cycles ? (double)run.ns / run.cycles : 0;
 }
 
-static struct key key_of(const struct case_ *c, const char *note)
+static struct measured measured(const struct case_ *c, const char *note)
 {
-	return (struct key){ c->name, c->depth, note };
+	return (struct measured){
+		c->name, ML_BENCH_WORDS * sizeof(u64), c->depth, 1, note,
+	};
 }
 
 static const struct case_ every[] = {
@@ -153,6 +155,7 @@ static const struct case_ every[] = {
 	{ "netlink-genl", ML_BENCH_NETLINK, ML_BENCH_SLEEP, 1, 0 },
 	{ "netlink-genl", ML_BENCH_NETLINK, ML_BENCH_SLEEP, 32, 0 },
 	{ "uring-cmd", ML_BENCH_URING, ML_BENCH_SLEEP, 1, 0 },
+	{ "uring-cmd", ML_BENCH_URING, ML_BENCH_SLEEP, 32, 0 },
 };
 
 /* What needs no system call on either side. */
@@ -205,7 +208,7 @@ static bool available(const struct case_ *c)
 	if (!shared->missing[c->transport][0])
 		return true;
 	if (!(told & 1U << c->transport))
-		emit_skip(c->name, shared->missing[c->transport]);
+		report_skip(c->name, shared->missing[c->transport]);
 	told |= 1U << c->transport;
 	return false;
 }
@@ -231,16 +234,14 @@ static bool tracing(bool on)
 /* Every transport delivers every answer. */
 static void plan_quick(u32 count)
 {
-	emit_skip("uring-cmd-sleep-32",
-		  "32 sleeping commands stall now and then; the cause is not known");
 	for (size_t i = 0; i < ARRAY_SIZE(every); i++) {
 		const struct case_ *c = &every[i];
-		struct key k = key_of(c, NULL);
+		struct measured k = measured(c, NULL);
 
 		if (!available(c))
 			continue;
 		measure(c, count);
-		emit(&k, "delivered", (double)run.good / count, "", count, -1);
+		report(&k, "delivered", (double)run.good / count, "", count, -1);
 	}
 }
 
@@ -255,22 +256,22 @@ struct series {
 static void emit_series(const struct case_ *c, struct series *s, u64 n,
 			const char *note)
 {
-	struct key k = key_of(c, note);
+	struct measured k = measured(c, note);
 	double ci, v;
 
 	v = median(s->p50, s->n, &ci);
-	emit(&k, "rtt_p50", v, "ns", n, ci);
+	report(&k, "rtt_p50", v, "ns", n, ci);
 	fprintf(stderr, "kbench: %-20s depth %2u: p50 %8.0f ns (+-%.0f)",
 		c->name, c->depth, v, ci);
 	v = median(s->p99, s->n, &ci);
-	emit(&k, "rtt_p99", v, "ns", n, ci);
+	report(&k, "rtt_p99", v, "ns", n, ci);
 	v = median(s->p999, s->n, &ci);
-	emit(&k, "rtt_p999", v, "ns", n, ci);
+	report(&k, "rtt_p999", v, "ns", n, ci);
 	v = median(s->max, s->n, &ci);
-	emit(&k, "rtt_max", v, "ns", n, ci);
+	report(&k, "rtt_max", v, "ns", n, ci);
 	if (c->depth == 1 && s->ratio[0]) {
 		v = median(s->ratio, s->n, &ci);
-		emit(&k, "rtt_ratio_p50", v, "x", n, ci);
+		report(&k, "rtt_ratio_p50", v, "x", n, ci);
 		fprintf(stderr, ", %.2f (+-%.2f) times the ping-pong", v, ci);
 	}
 	fprintf(stderr, "\n");
@@ -307,9 +308,9 @@ static void plan_rtt(const struct case_ *cases, size_t nr, u32 rounds,
 			s->ratio[s->n] = limit ? s->p50[s->n] / limit : 0;
 			s->n++;
 			if (round == rounds - 1) {
-				struct key k = key_of(c, note);
+				struct measured k = measured(c, note);
 
-				emit_cdf(&k, samples, run.nr_samples, ns);
+				report_cdf(&k, samples, run.nr_samples, ns);
 			}
 		}
 	}
@@ -358,7 +359,7 @@ static void plan_turns(const char *prefix, const char *unit, u32 rounds,
 				continue;
 			if (is_trace && !tracing(true)) {
 				if (!round)
-					emit_skip(c->name, "no event ml_bench_request in tracefs");
+					report_skip(c->name, "no event ml_bench_request in tracefs");
 				continue;
 			}
 			ok = measure(c, batches * c->depth);
@@ -376,7 +377,7 @@ static void plan_turns(const char *prefix, const char *unit, u32 rounds,
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(turns); i++) {
 		const struct case_ *c = &turns[i];
-		struct key k = key_of(c, note);
+		struct measured k = measured(c, note);
 		bool up_only = c->transport == ML_BENCH_RINGBUF ||
 			       c->transport == ML_BENCH_TRACE;
 
@@ -390,7 +391,7 @@ static void plan_turns(const char *prefix, const char *unit, u32 rounds,
 			if (up_only && j)
 				continue;
 			snprintf(metric, sizeof(metric), "%s_%s", prefix, name[j]);
-			emit(&k, metric, v, unit, (u64)n[i] * batches, ci);
+			report(&k, metric, v, unit, (u64)n[i] * batches, ci);
 			fprintf(stderr, " %s %.1f", name[j], v);
 		}
 		fprintf(stderr, " %s\n", unit);
@@ -402,22 +403,22 @@ static void plan_count(u32 count)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(every); i++) {
 		const struct case_ *c = &every[i];
-		struct key k = key_of(c, NULL);
+		struct measured k = measured(c, NULL);
 		double per = 1000.0 / count;
 
 		if (c->transport == ML_BENCH_PINGPONG || !available(c) ||
 		    !measure(c, count))
 			continue;
-		emit(&k, "delivered", (double)run.good / count, "", count, -1);
+		report(&k, "delivered", (double)run.good / count, "", count, -1);
 		if (shared->syscalls >= 0)
-			emit(&k, "per1000_syscalls", shared->syscalls * per, "",
+			report(&k, "per1000_syscalls", shared->syscalls * per, "",
 			     count, -1);
-		emit(&k, "per1000_agent_sleeps", shared->sleeps * per, "",
+		report(&k, "per1000_agent_sleeps", shared->sleeps * per, "",
 		     count, -1);
-		emit(&k, "per1000_kernel_sleeps", run.sleeps * per, "",
+		report(&k, "per1000_kernel_sleeps", run.sleeps * per, "",
 		     count, -1);
 		if (shared->memory[c->transport])
-			emit(&k, "memory_buffers", shared->memory[c->transport],
+			report(&k, "memory_buffers", shared->memory[c->transport],
 			     "B", 1, -1);
 		fprintf(stderr, "kbench: %-20s depth %2u: per 1000: %.1f syscalls, agent slept %.1f, kernel thread %.1f times\n",
 			c->name, c->depth, shared->syscalls * per,
@@ -430,12 +431,12 @@ static void plan_total(u32 count)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(every); i++) {
 		const struct case_ *c = &every[i];
-		struct key k = key_of(c, "one processor: with the scheduler");
+		struct measured k = measured(c, "one processor: with the scheduler");
 
 		if (c->mode != ML_BENCH_SLEEP || c->transport == ML_BENCH_BPF ||
 		    c->depth != 1 || !available(c) || !measure(c, count))
 			continue;
-		emit(&k, "instructions_total", (double)run.cycles / count,
+		report(&k, "instructions_total", (double)run.cycles / count,
 		     "instructions", count, -1);
 		fprintf(stderr, "kbench: %-20s %.0f instructions a round trip, with the scheduler\n",
 			c->name, (double)run.cycles / count);
@@ -464,16 +465,16 @@ int main(int argc, char **argv)
 	const char *note = NULL;
 	int opt;
 
-	json = stdout;
+	report_where = "guest";
 	while ((opt = getopt(argc, argv, "o:w:r:n:t:1m:h")) > 0)
 		switch (opt) {
 		case 'o':
-			json = fopen(optarg, "a");
-			if (!json)
+			report_to = fopen(optarg, "a");
+			if (!report_to)
 				die(optarg);
 			break;
 		case 'w':
-			where = optarg;
+			report_where = optarg;
 			break;
 		case 'r':
 			rounds = atoi(optarg);

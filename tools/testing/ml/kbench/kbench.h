@@ -3,7 +3,6 @@
  * kbench: the user half of the benchmark, see lib/ml/bench/bench.h.
  *
  *	kbench.c	starts runs and prints what they measured
- *	stats.c		percentiles, confidence intervals, JSON
  *	agent.c		the agent: a process that serves one transport at a time
  *	agent_*.c	its transports
  */
@@ -13,10 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "ml_bench.h"
 #include "ml_kernel.h"
+#include "report.h"
 
 #define MAX_DEPTH	ML_BENCH_MAX_DEPTH
 
@@ -104,29 +103,5 @@ static inline u64 cycles(void)
 /* agent_bpf.c */
 extern struct bpf_fds bpf_fds;
 void bpf_prepare(void);
-
-/* stats.c */
-extern FILE *json;
-extern const char *where;
-
-/**
- * struct key - what a measurement is of
- * @transport: name
- * @depth: requests under way or in a batch
- * @note: a remark, or NULL
- */
-struct key {
-	const char *transport;
-	u32 depth;
-	const char *note;
-};
-
-double percentile(u32 *sample, size_t nr, double p);	/* of a sorted array */
-void sort_u32(u32 *sample, size_t nr);
-double median(const double *value, size_t nr, double *ci);
-void emit(const struct key *k, const char *metric, double value,
-	  const char *unit, u64 n, double ci);
-void emit_cdf(const struct key *k, u32 *sample, size_t nr, double ns_per_cycle);
-void emit_skip(const char *transport, const char *why);
 
 #endif /* _KBENCH_H */
