@@ -220,6 +220,28 @@ def family_table(part, family, records):
     return text + "".join(f"  note: {n}\n" for n in notes)
 
 
+def pivot_table(part, metric, records):
+    """One row for each transport, one column for each payload and depth or CPUs."""
+    def column(r):
+        return r.get("payload") or 0, r.get("depth") or 0, r.get("cpus") or 0
+    by_cpus = metric.startswith("producers")
+    columns = sorted({column(r) for r in records})
+    heads = [str(c[2]) if by_cpus else f"{c[0]}/{c[1]}" for c in columns]
+    rows = {}
+    for r in records:
+        text = number(r["value"])
+        if r.get("ci") and r["value"]:
+            text += f" +-{100 * r['ci'] / r['value']:.0f}%"
+        rows.setdefault(r["transport"], {})[column(r)] = text
+    what = "producers" if by_cpus else "payload/batch"
+    return table(f"{part}: {metric} [{records[0].get('unit') or ''}], by {what}",
+                 ["transport"] + heads,
+                 [[name] + [cells.get(c) for c in columns] for name, cells in rows.items()])
+
+
+PIVOT = ["throughput", "bound", "producers"]
+
+
 def tables(records):
     out = []
     for part in PARTS:
@@ -232,8 +254,13 @@ def tables(records):
             if family not in families:
                 families.append(family)
         for family in families:
-            out.append(family_table(part, family, [
-                r for r in plain if r["metric"].split("_")[0] == family]))
+            of_it = [r for r in plain if r["metric"].split("_")[0] == family]
+            if family not in PIVOT:
+                out.append(family_table(part, family, of_it))
+                continue
+            for metric in dict.fromkeys(r["metric"] for r in of_it):
+                out.append(pivot_table(part, metric,
+                                       [r for r in of_it if r["metric"] == metric]))
         skips = [r for r in mine if "skipped" in r]
         if skips:
             out.append(f"{part}: skipped\n" + "".join(
