@@ -15,9 +15,12 @@ of the next episode alone but
 
 by fitted Q iteration (Ernst, Geurts and Wehenkel, "Tree-based batch mode
 reinforcement learning", JMLR 6, 2005), with an ensemble of small networks in
-place of the trees. The exported model takes the window with the least Q, but
-keeps the one in force where a change promises less than a tolerance: smaller
-differences are noise, and to follow them costs more than it wins.
+place of the trees. What is exported is one network that gives Q of all windows
+at once, fitted to the ensemble's mean (Hinton, Vinyals and Dean, "Distilling
+the knowledge in a neural network", 2015): a decision takes a small part of the
+time. It takes the window with the least Q, but keeps the one in force where a
+change promises less than a tolerance: smaller differences are noise, and to
+follow them costs more than it wins.
 """
 import argparse
 import json
@@ -29,6 +32,7 @@ from torch import nn
 
 MEMBERS = 5		# of the ensemble
 HIDDEN = 48
+HIDDEN_POLICY = 64
 
 
 def load(prefix):
@@ -93,24 +97,36 @@ class Cost(nn.Module):
 
 
 class Policy(nn.Module):
-    """Features to window: the one with the least Q, or the one in force."""
+    """Features to window: the one with the least Q, or the one in force.
 
-    def __init__(self, cost, windows, current, tolerance):
+    Few and small operations, because most of a decision's time is calling them.
+    """
+
+    def __init__(self, mean, std, windows, current, tolerance):
         super().__init__()
-        self.cost = cost
         self.current = current	# the feature that tells the window in force
         self.tolerance = tolerance
+        self.register_buffer("low", mean - 4 * std)
+        self.register_buffer("high", mean + 4 * std)
         self.register_buffer("windows", windows)
         self.register_buffer("log_windows", torch.log2(windows))
+        self.layers = nn.Sequential(
+            nn.Linear(len(mean), HIDDEN_POLICY), nn.SiLU(),
+            nn.Linear(HIDDEN_POLICY, HIDDEN_POLICY), nn.SiLU(),
+            nn.Linear(HIDDEN_POLICY, len(windows)))
+
+    def scale_in(self, mean, std):
+        """From normalised features to features: (x - mean) / std."""
+        first = self.layers[0]
+        with torch.no_grad():
+            first.weight /= std
+            first.bias -= first.weight @ mean
 
     def forward(self, x):
-        now = x[:, self.current].unsqueeze(1)
-        w = self.log_windows.unsqueeze(0).expand(x.shape[0], -1)
-        q = self.cost(x, torch.cat([w, now], 1)).mean(0)
-        least, best = q[:, :-1].min(1)
-        keep = q[:, -1] <= least + self.tolerance
-        return torch.where(keep, torch.exp2(now[:, 0]),
-                           self.windows[best]).unsqueeze(1)
+        now = x[:, self.current:self.current + 1]
+        q = self.layers(torch.clamp(x, self.low, self.high))
+        q = torch.add(q, torch.eq(self.log_windows, now), alpha=-self.tolerance)
+        return self.windows[q.argmin(1, keepdim=True)]
 
 
 def fit(cost, x, w, y, follow, x_follow, windows, args):
@@ -145,6 +161,28 @@ def fit(cost, x, w, y, follow, x_follow, windows, args):
             if sys.stderr.isatty():
                 print(f"\rround {r + 1}/{rounds} epoch {epoch + 1}/{epochs} "
                       f"loss {loss:.4f} ", end="", file=sys.stderr)
+
+
+def distill(policy, cost, x, windows, epochs):
+    """Fit one network to the mean of the ensemble, at the features x.
+
+    To what Q is above its mean over the windows, that is: only that matters.
+    """
+    z = torch.clamp((x - cost.mean) / cost.std, -4.0, 4.0)
+    with torch.no_grad():
+        w = torch.log2(windows).unsqueeze(0)
+        q = torch.cat([cost(part, w.expand(len(part), -1)).mean(0)
+                       for part in x.split(1024)])
+        q = q - q.mean(1, keepdim=True)
+    opt = torch.optim.AdamW(policy.parameters(), lr=3e-3, weight_decay=1e-4)
+    sched = torch.optim.lr_scheduler.CosineAnnealingLR(opt, epochs)
+    for _ in range(epochs):
+        for idx in torch.randperm(len(x)).split(256):
+            opt.zero_grad()
+            nn.functional.mse_loss(policy.layers(z[idx]), q[idx]).backward()
+            opt.step()
+        sched.step()
+    policy.scale_in(cost.mean, cost.std)
 
 
 def main():
@@ -194,8 +232,11 @@ def main():
     fit(cost, x[train], w[train], y[train], follow[train],
         x_follow[train[follow]], windows, args)
     # Q tells what to do otherwise in one episode: its part of a lasting gain.
-    policy = Policy(cost, windows, names.index("window"),
-                    args.tolerance * (1 - args.gamma)).eval()
+    policy = Policy(mean, std, windows, names.index("window"),
+                    args.tolerance * (1 - args.gamma))
+    distill(policy, cost, torch.cat([x[train], x_follow[train[follow]]]),
+            windows, args.epochs)
+    policy.eval()
     with torch.no_grad():
         chosen = policy(x[test])[:, 0]
         # What the choice would have cost, from the rows that happened to draw
