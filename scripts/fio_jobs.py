@@ -11,7 +11,7 @@ import shutil
 import subprocess
 
 PHASES = "build/demo/phases"
-CGROUP = "/sys/fs/cgroup/ml-demo"
+CGROUP = "/sys/fs/cgroup/ml-demo-"
 
 
 def demo():
@@ -26,11 +26,13 @@ def demo():
         "seq-many-memcg": [dict(rw="read", bs="16k", numjobs=24,
                                 offset_increment="64m", size="64m",
                                 memcg=64)],
-        "mmap-stride": [dict(ioengine="mmap", rw="read:252k", bs="4k")],
+        # Once through the file: what is read of it would fit into memory.
+        "mmap-stride": [dict(ioengine="mmap", rw="read:252k", bs="4k",
+                             time_based=0, io_size="25m")],
         "read-backward": [dict(rw="read:-32k", bs="16k")],
         "mmap-records": [dict(ioengine="mmap", rw="randread",
                               bsrange="8k-48k")],
-        "phases": PHASES,
+        "phases": [PHASES],
     }
 
 
@@ -45,6 +47,7 @@ def record():
         "mmap-rand": [dict(ioengine="mmap", rw="randread", bs="4k")],
         "mmap-rand-8k": [dict(ioengine="mmap", rw="randread", bs="8k")],
         "mmap-rand-24k": [dict(ioengine="mmap", rw="randread", bs="24k")],
+        "mmap-rand-40k": [dict(ioengine="mmap", rw="randread", bs="40k")],
         "mmap-mixed": [dict(ioengine="mmap", rw="randread",
                             bsrange="4k-80k")],
         "mmap-small": [dict(ioengine="mmap", rw="randread",
@@ -55,6 +58,8 @@ def record():
         "read-seq-256k": [dict(rw="read", bs="256k")],
         "mmap-seq": [dict(ioengine="mmap", rw="read", bs="8k")],
         "mmap-stride": [dict(ioengine="mmap", rw="read:120k", bs="8k")],
+        "mmap-stride-56k": [dict(ioengine="mmap", rw="read:52k", bs="4k")],
+        "mmap-stride-400k": [dict(ioengine="mmap", rw="read:392k", bs="8k")],
         "read-stride": [dict(rw="read:200k", bs="8k")],
         "read-backward": [dict(rw="read:-48k", bs="24k")],
         "mmap-backward": [dict(ioengine="mmap", rw="read:-24k", bs="12k")],
@@ -66,6 +71,7 @@ def record():
                           offset_increment="36m", size="36m", memcg=64)],
         "seq-few": [dict(rw="read", bs="32k", numjobs=5,
                          offset_increment="150m", size="150m", memcg=96)],
+        "phases": [PHASES, "40", "300"],
     }
 
 
@@ -75,34 +81,40 @@ def command(jobs, path, seconds, hint, seed):
     cmd = ["/run/ml-demo/keep/fio", "--output-format=json", f"--filename={path}",
            "--readonly", "--thread=0", "--invalidate=0",
            f"--fadvise_hint={int(hint)}", f"--randseed={seed}",
-           "--norandommap", "--random_generator=tausworthe64", "--time_based"]
+           "--norandommap", "--random_generator=tausworthe64"]
     for n, job in enumerate(jobs):
         job = dict(job)
         memcg = job.pop("memcg", memcg)
         cmd += [f"--name=j{n}", f"--runtime={seconds:g}"]
         job.setdefault("ioengine", "psync")
+        job.setdefault("time_based", 1)
         cmd += [f"--{k}={v}" for k, v in job.items()]
     return cmd, memcg
 
 
-def run(jobs, path, seconds, hint=False, seed=1):
-    """Run one cell with cold caches. Returns KiB/s over its whole time."""
+def cold():
+    """Drop the caches."""
     subprocess.run(["sync"], check=True)
     with open("/proc/sys/vm/drop_caches", "w") as f:
         f.write("3")
-    if jobs == PHASES:
-        out = subprocess.run([PHASES, path, str(int(hint)), str(seed)],
+
+
+def run(jobs, path, seconds, hint=False, seed=1):
+    """Run one cell. Returns KiB/s over its whole time."""
+    if jobs[0] == PHASES:
+        out = subprocess.run([PHASES, path, str(int(hint)), str(seed), *jobs[1:]],
                              check=True, capture_output=True, text=True).stdout
         size, ms = map(float, out.split())
         return size / 1024 / ms * 1000
     cmd, memcg = command(jobs, path, seconds, hint, seed)
     prefix = []
     if memcg:
-        os.makedirs(CGROUP, exist_ok=True)
+        group = CGROUP + os.path.basename(os.path.dirname(path))
+        os.makedirs(group, exist_ok=True)
         # The limit is for what is read: fio's own memory comes on top.
-        with open(f"{CGROUP}/memory.max", "w") as f:
+        with open(f"{group}/memory.max", "w") as f:
             f.write(f"{memcg + 32}M")
-        prefix = ["sh", "-c", f'echo $$ > {CGROUP}/cgroup.procs; exec "$@"',
+        prefix = ["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"',
                   "sh"]
     out = subprocess.run(prefix + cmd, check=True, capture_output=True,
                          text=True, stdin=subprocess.DEVNULL).stdout
