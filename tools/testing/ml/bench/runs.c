@@ -424,8 +424,8 @@ int run_quick(const struct ops **ops, int nr)
 		}
 		w.note = ops[i]->note;
 		report(&w, "delivered",
-			  want ? (double)(got - wrong(c)) / want : 0, "share",
-			  want, -1);
+		       want ? (double)(got - wrong(c)) / want : 0, "share",
+		       want, -1);
 		bad += !want || got != want || wrong(c);
 		if (ops[i]->close)
 			ops[i]->close(c);
