@@ -93,9 +93,19 @@
  */
 #define FAR		MAX_WINDOW
 
+/*
+ * What windows have cost a file is remembered by class: of 1 page, of up to 2, 4
+ * and so on, and the last of all that are wider. A cost that differs from what
+ * the class has cost before by more than CHANGED says that the reader or its
+ * device has changed: the other classes are forgotten then. So is a class that
+ * was not used for NEVER episodes.
+ */
+#define CLASSES		8
+#define CHANGED		(2 * LOG)
+#define NEVER		250
+
 /* Windows up to so many pages are narrow. */
 #define NARROW		2
-#define NARROW_NEVER	64
 
 /* Fractions are in units of 1/256, logarithms in units of 1/16. */
 #define SHARE		256
@@ -107,8 +117,9 @@
  * events with property x, per event.
  *
  * How many pages of a window a mapping uses is not seen: records of eight pages
- * and of one look the same through windows of sixteen. Only a narrow window
- * shows how long a run is, so what it showed is remembered.
+ * and of one look the same through windows of sixteen, and so do a disk of few
+ * requests per second and one of little bandwidth. What another window would
+ * cost is known once it has been tried, so what was seen then is remembered.
  */
 struct ml_ra_features {
 	u16 events;		/* LOG2(events) */
@@ -134,12 +145,17 @@ struct ml_ra_features {
 	u16 dev_events;		/* LOG2(events / s) on the device, now */
 	u16 dev_events_max;	/* and at its best lately */
 	u16 narrow_run;		/* run when the window was last narrow, or 0 */
-	u16 narrow_age;		/* LOG2(episodes since), NARROW_NEVER at most */
+	u16 episodes;		/* LOG2(episodes of the file so far) */
+	/* LOG2(page_time with windows of the class / page_time), or LOG_MAX */
+	s16 cost[CLASSES];
 };
 
 #define F_SHARE(_member) \
 	ML_FEATURE(struct ml_ra_features, _member, ML_LIB_U16, "share", \
 		   SHARE, 0, SHARE)
+#define F_RATIO(_member) \
+	ML_FEATURE(struct ml_ra_features, _member, ML_LIB_S16, "log2", \
+		   LOG, -LOG_MAX, LOG_MAX)
 #define F_LOG(_member, _unit) \
 	ML_FEATURE(struct ml_ra_features, _member, ML_LIB_U16, _unit, \
 		   LOG, 0, LOG_MAX)
@@ -158,8 +174,7 @@ static const struct ml_lib_field ml_ra_feature_fields[] = {
 	F_LOG(run, "log2 pages"),
 	F_LOG(window, "log2 pages"),
 	F_LOG(ra_pages, "log2 pages"),
-	ML_FEATURE(struct ml_ra_features, waste, ML_LIB_S16, "log2",
-		   LOG, -LOG_MAX, LOG_MAX),
+	F_RATIO(waste),
 	F_LOG(interval, "log2 ns"),
 	F_LOG(page_time, "log2 ns/page"),
 	F_LOG(read_time, "log2 ns/page"),
@@ -169,7 +184,15 @@ static const struct ml_lib_field ml_ra_feature_fields[] = {
 	F_LOG(dev_events, "log2 1/s"),
 	F_LOG(dev_events_max, "log2 1/s"),
 	F_LOG(narrow_run, "log2 pages"),
-	F_LOG(narrow_age, "log2"),
+	F_LOG(episodes, "log2"),
+	F_RATIO(cost[0]),
+	F_RATIO(cost[1]),
+	F_RATIO(cost[2]),
+	F_RATIO(cost[3]),
+	F_RATIO(cost[4]),
+	F_RATIO(cost[5]),
+	F_RATIO(cost[6]),
+	F_RATIO(cost[7]),
 };
 
 static const struct ml_lib_field ml_ra_output_fields[] = {
@@ -212,7 +235,9 @@ struct ml_proxy ml_ra_proxy = {
  * @before: the same of the episode before, or 0
  * @delta: distance of the last jump
  * @narrow_run: run of the last episode with a narrow window, as the feature
- * @narrow_age: episodes since then, NARROW_NEVER if there was none
+ * @episodes: how many there were
+ * @cost: page_time of episodes with a window of the class
+ * @age: episodes since the last of them, NEVER if there was none
  * @sum: of the episode
  */
 struct ml_ra_entry {
@@ -233,7 +258,9 @@ struct ml_ra_entry {
 	u16 window;
 	u16 before;
 	u16 narrow_run;
-	u16 narrow_age;
+	u16 episodes;
+	u16 cost[CLASSES];
+	u8 age[CLASSES];
 	struct {
 		u32 progress;
 		u32 consumed;
@@ -384,6 +411,31 @@ out:
 	spin_unlock(&d->lock);
 }
 
+/* Remember what an episode cost, and give what is known of other windows. */
+static void ml_ra_costs(struct ml_ra_entry *e, struct ml_ra_features *f)
+{
+	int class = min(order_base_2(e->window), CLASSES - 1);
+	int now = f->page_time;
+
+	for (int i = 0; i < CLASSES; i++)
+		e->age[i] = min(e->age[i] + 1, NEVER);
+	if (e->age[class] < NEVER && abs(now - e->cost[class]) > CHANGED)
+		memset(e->age, NEVER, sizeof(e->age));
+	if (e->age[class] < NEVER)
+		e->cost[class] = (e->cost[class] + now) / 2;
+	else
+		e->cost[class] = now;
+	e->age[class] = 0;
+	if (e->window <= NARROW)
+		e->narrow_run = f->run;
+	e->episodes = min(e->episodes + 1, U16_MAX);
+
+	f->narrow_run = e->narrow_run;
+	f->episodes = ml_ra_log2(e->episodes);
+	for (int i = 0; i < CLASSES; i++)
+		f->cost[i] = e->age[i] < NEVER ? e->cost[i] - now : LOG_MAX;
+}
+
 static void ml_ra_begin(struct ml_ra_entry *e, u64 now_ns, u32 now)
 {
 	memset(&e->sum, 0, sizeof(e->sum));
@@ -402,7 +454,6 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 	u32 n = e->sum.events, jumps = n - e->sum.sequential;
 	u32 consumed = max(e->sum.consumed, 1);
 	u32 progress = max(e->sum.progress, 1);
-	u16 run = ml_ra_log2_ratio(consumed, jumps + 1);
 	u64 now = ktime_get_ns(), ns = now - e->begin_ns;
 	struct ml_ra_features f = {
 		.events = ml_ra_log2(n),
@@ -415,7 +466,7 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 		.stride = e->sum.stride * SHARE / n,
 		.jump = jumps ? e->sum.jump / jumps : 0,
 		.request = e->sum.request / n,
-		.run = run,
+		.run = ml_ra_log2_ratio(consumed, jumps + 1),
 		.window = ml_ra_log2(e->window),
 		.ra_pages = ml_ra_log2(ractl->ra->ra_pages),
 		.waste = ml_ra_log2(e->sum.read) - ml_ra_log2(consumed),
@@ -433,14 +484,7 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 						ML_LIB_ARM_DEFAULT,
 	};
 
-	if (e->window <= NARROW) {
-		e->narrow_run = run;
-		e->narrow_age = 0;
-	}
-	f.narrow_run = e->narrow_run;
-	f.narrow_age = ml_ra_log2(e->narrow_age + 1);
-	e->narrow_age = min(e->narrow_age + 1, NARROW_NEVER);
-
+	ml_ra_costs(e, &f);
 	ml_ra_dev(&t->dev[hash_64(bdi, ilog2(DEVS))], bdi, now, e, &f);
 	if (e->cookie)
 		ml_report(&ml_ra_proxy, e->cookie, e->id, &fb);
@@ -550,7 +594,7 @@ static int ml_ra_get(struct ml_ra_table *t, u32 set,
 	ml_advice_reset(&ml_ra_proxy, slot);
 	memset(e, 0, sizeof(*e));
 	e->id = get_random_u64();
-	e->narrow_age = NARROW_NEVER;
+	memset(e->age, NEVER, sizeof(e->age));
 	/* An episode begins with the first event and counts from the second. */
 	e->last = now - PAUSE;
 	/* Pairs with the acquire in ml_ra_find(). */
