@@ -24,6 +24,7 @@ def cell(paths, disk, job, way, seconds, seed):
     kib = int(way.split()[1]) if way.startswith("static") else 128
     fio_jobs.readahead(DISKS.index(disk), kib)
     fio_jobs.mlctl("on" if way == "ml" else "off", "mm/readahead")
+    fio_jobs.cold()
     return fio_jobs.run(job, paths[disk], seconds, way == "hinted", seed)
 
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 
 PHASES = "build/demo/phases"
-CGROUP = "/sys/fs/cgroup/ml-demo"
+CGROUP = "/sys/fs/cgroup/ml-demo-"
 
 
 def demo():
@@ -32,7 +32,7 @@ def demo():
         "read-backward": [dict(rw="read:-32k", bs="16k")],
         "mmap-records": [dict(ioengine="mmap", rw="randread",
                               bsrange="8k-48k")],
-        "phases": PHASES,
+        "phases": [PHASES],
     }
 
 
@@ -47,6 +47,7 @@ def record():
         "mmap-rand": [dict(ioengine="mmap", rw="randread", bs="4k")],
         "mmap-rand-8k": [dict(ioengine="mmap", rw="randread", bs="8k")],
         "mmap-rand-24k": [dict(ioengine="mmap", rw="randread", bs="24k")],
+        "mmap-rand-40k": [dict(ioengine="mmap", rw="randread", bs="40k")],
         "mmap-mixed": [dict(ioengine="mmap", rw="randread",
                             bsrange="4k-80k")],
         "mmap-small": [dict(ioengine="mmap", rw="randread",
@@ -56,8 +57,14 @@ def record():
         "read-seq-32k": [dict(rw="read", bs="32k")],
         "read-seq-256k": [dict(rw="read", bs="256k")],
         "mmap-seq": [dict(ioengine="mmap", rw="read", bs="8k")],
-        "mmap-stride": [dict(ioengine="mmap", rw="read:120k", bs="8k")],
-        "read-stride": [dict(rw="read:200k", bs="8k")],
+        "mmap-stride": [dict(ioengine="mmap", rw="read:120k", bs="8k",
+                             time_based=0, io_size="68m")],
+        "mmap-stride-56k": [dict(ioengine="mmap", rw="read:52k", bs="4k",
+                                 time_based=0, io_size="78m")],
+        "mmap-stride-400k": [dict(ioengine="mmap", rw="read:392k", bs="8k",
+                                  time_based=0, io_size="21m")],
+        "read-stride": [dict(rw="read:200k", bs="8k",
+                             time_based=0, io_size="42m")],
         "read-backward": [dict(rw="read:-48k", bs="24k")],
         "mmap-backward": [dict(ioengine="mmap", rw="read:-24k", bs="12k")],
         "seq+rand": [dict(rw="read", bs="128k"),
@@ -68,6 +75,7 @@ def record():
                           offset_increment="36m", size="36m", memcg=64)],
         "seq-few": [dict(rw="read", bs="32k", numjobs=5,
                          offset_increment="150m", size="150m", memcg=96)],
+        "phases": [PHASES, "40", "300"],
     }
 
 
@@ -88,24 +96,29 @@ def command(jobs, path, seconds, hint, seed):
     return cmd, memcg
 
 
-def run(jobs, path, seconds, hint=False, seed=1):
-    """Run one cell with cold caches. Returns KiB/s over its whole time."""
+def cold():
+    """Drop the caches."""
     subprocess.run(["sync"], check=True)
     with open("/proc/sys/vm/drop_caches", "w") as f:
         f.write("3")
-    if jobs == PHASES:
-        out = subprocess.run([PHASES, path, str(int(hint)), str(seed)],
+
+
+def run(jobs, path, seconds, hint=False, seed=1):
+    """Run one cell. Returns KiB/s over its whole time."""
+    if jobs[0] == PHASES:
+        out = subprocess.run([PHASES, path, str(int(hint)), str(seed), *jobs[1:]],
                              check=True, capture_output=True, text=True).stdout
         size, ms = map(float, out.split())
         return size / 1024 / ms * 1000
     cmd, memcg = command(jobs, path, seconds, hint, seed)
     prefix = []
     if memcg:
-        os.makedirs(CGROUP, exist_ok=True)
+        group = CGROUP + os.path.basename(os.path.dirname(path))
+        os.makedirs(group, exist_ok=True)
         # The limit is for what is read: fio's own memory comes on top.
-        with open(f"{CGROUP}/memory.max", "w") as f:
+        with open(f"{group}/memory.max", "w") as f:
             f.write(f"{memcg + 32}M")
-        prefix = ["sh", "-c", f'echo $$ > {CGROUP}/cgroup.procs; exec "$@"',
+        prefix = ["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"',
                   "sh"]
     out = subprocess.run(prefix + cmd, check=True, capture_output=True,
                          text=True, stdin=subprocess.DEVNULL).stdout

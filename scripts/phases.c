@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * phases FILE HINT SEED: read one mapped file in two ways, one after the other.
+ * phases FILE HINT SEED [MIB PAGES]: read one mapped file in two ways, one after
+ * the other.
  *
  * The workload "phases" of the demo, which fio cannot run: a file that stays
  * open while its reader changes, like an index that is loaded and then looked
- * up. First SEQUENTIAL MiB from the start, then RANDOM pages of the rest, each
- * once touched. With HINT 1 the reader says with madvise() what it is about to
- * do. The work is fixed, so the time is what differs. Prints bytes and ms.
+ * up. First MIB from the start, then PAGES of the rest, each once touched. With
+ * HINT 1 the reader says with madvise() what it is about to do. The work is fixed,
+ * so the time is what differs. Prints bytes and ms.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -18,13 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SEQUENTIAL	120
-#define RANDOM		1200
 #define PAGE		4096UL
 
 int main(int argc, char **argv)
 {
-	size_t first = (size_t)SEQUENTIAL << 20;
+	size_t mib = 120, pages = 1200, first;
 	struct timespec begin, end;
 	volatile unsigned char sink;
 	unsigned char *map;
@@ -32,13 +31,18 @@ int main(int argc, char **argv)
 	uint64_t x;
 	int fd;
 
-	if (argc != 4)
-		errx(2, "usage: phases FILE HINT SEED");
+	if (argc != 4 && argc != 6)
+		errx(2, "usage: phases FILE HINT SEED [MIB PAGES]");
+	if (argc == 6) {
+		mib = strtoul(argv[4], NULL, 0);
+		pages = strtoul(argv[5], NULL, 0);
+	}
+	first = mib << 20;
 	fd = open(argv[1], O_RDONLY);
 	if (fd < 0 || fstat(fd, &st))
 		err(1, "%s", argv[1]);
 	if ((size_t)st.st_size < 2 * first)
-		errx(1, "%s: smaller than %d MiB", argv[1], 2 * SEQUENTIAL);
+		errx(1, "%s: smaller than %zu MiB", argv[1], 2 * mib);
 	map = mmap(NULL, st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		err(1, "%s", argv[1]);
@@ -52,7 +56,7 @@ int main(int argc, char **argv)
 		sink = map[at];
 	if (atoi(argv[2]) && madvise(map, st.st_size, MADV_RANDOM))
 		err(1, "madvise");
-	for (int i = 0; i < RANDOM; i++) {
+	for (size_t i = 0; i < pages; i++) {
 		/* xorshift64 */
 		x ^= x << 13;
 		x ^= x >> 7;
@@ -61,7 +65,7 @@ int main(int argc, char **argv)
 	}
 	(void)sink;
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	printf("%zu %.3f\n", first + RANDOM * PAGE,
+	printf("%zu %.3f\n", first + pages * PAGE,
 	       (end.tv_sec - begin.tv_sec) * 1e3 +
 	       (end.tv_nsec - begin.tv_nsec) / 1e6);
 	return 0;
