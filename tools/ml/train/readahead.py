@@ -7,20 +7,18 @@ window for the next one, and its feedback what that cost: so the rows are
 (features, window) -> log2(wall time per page of progress, relative to the
 episode before), recorded with windows drawn at random.
 
-A window also decides what the next request can tell: only a narrow one shows
-how long the records of a random reader are. So what is learned is not the cost
-of the next episode alone but
+An ensemble of small networks learns that. What is exported is one network that
+gives the costs of all windows at once, fitted to the ensemble's mean (Hinton,
+Vinyals and Dean, "Distilling the knowledge in a neural network", 2015): a
+decision takes a small part of the time.
 
-  Q(features, window) = cost + GAMMA * min over windows of Q(next features, .)
-
-by fitted Q iteration (Ernst, Geurts and Wehenkel, "Tree-based batch mode
-reinforcement learning", JMLR 6, 2005), with an ensemble of small networks in
-place of the trees. What is exported is one network that gives Q of all windows
-at once, fitted to the ensemble's mean (Hinton, Vinyals and Dean, "Distilling
-the knowledge in a neural network", 2015): a decision takes a small part of the
-time. It takes the window with the least Q, but keeps the one in force where a
-change promises less than a tolerance: smaller differences are noise, and to
-follow them costs more than it wins.
+The decision trusts what was measured more than what was learned. The client
+remembers what each window has cost the file, and of the difference to what the
+network expects TRUST parts count. A window that was not tried yet gets a BONUS.
+So a file that is like none of the recorded ones finds its window, too: wrong
+tries take an episode each. Of all windows the cheapest is taken, but the one in
+force is kept where a change promises less than a tolerance: smaller differences
+are noise, and to follow them costs more than it wins.
 """
 import argparse
 import json
@@ -34,9 +32,15 @@ MEMBERS = 5		# of the ensemble
 HIDDEN = 48
 HIDDEN_POLICY = 64
 
+# What the client gives for the cost of a window that it does not know.
+NEVER = 64
+
+REPLAY = 5	# seconds
+
 
 def load(prefix):
-    """Rows as (meta, requests, decisions, feedback, index of the next row)."""
+    """Rows as (meta, requests, index of each row's request, decisions,
+    feedback)."""
     meta = json.load(open(prefix + ".json"))
     req = np.load(prefix + "-requests.npy")
     dec = np.load(prefix + "-decisions.npy")
@@ -53,18 +57,12 @@ def load(prefix):
     if not rows:
         sys.exit(f"{prefix}: no request has both a decision and feedback: "
                  "record again with 'make record'")
-    # The request that followed a row's episode: the next one of its object.
-    after, last = {}, {}
-    for i, o in enumerate(req["object"]):
-        if o in last:
-            after[last[o]] = i
-        last[o] = i
     r, d, b = (np.array(x) for x in zip(*rows))
-    return meta, req, r, np.array([after.get(i, -1) for i in r]), dec[d], fb[b]
+    return meta, req, r, dec[d], fb[b]
 
 
 class Cost(nn.Module):
-    """Q of windows, as each member of the ensemble sees it."""
+    """Cost of windows, as each member of the ensemble sees it."""
 
     def __init__(self, mean, std):
         super().__init__()
@@ -77,9 +75,9 @@ class Cost(nn.Module):
         # The features are multiplied once, not once for each window.
         self.w_features = weight(len(mean), HIDDEN)
         self.w_window = weight(2, HIDDEN)
-        self.b_first = nn.Parameter(torch.zeros(MEMBERS, 1, 1, HIDDEN))
+        self.b_first = nn.Parameter(torch.zeros(MEMBERS, 1, HIDDEN))
         self.w_second = weight(HIDDEN, HIDDEN)
-        self.b_second = nn.Parameter(torch.zeros(MEMBERS, 1, 1, HIDDEN))
+        self.b_second = nn.Parameter(torch.zeros(MEMBERS, 1, HIDDEN))
         self.w_last = weight(HIDDEN, 1)
         self.b_last = nn.Parameter(torch.zeros(MEMBERS, 1, 1))
 
@@ -87,29 +85,35 @@ class Cost(nn.Module):
         """x: n x features, w: n x windows in log2; members x n x windows."""
         z = torch.clamp((x - self.mean) / self.std, -4.0, 4.0)
         w = (w - 4.5) / 3.0
-        h = torch.matmul(z, self.w_features).unsqueeze(2) + self.b_first
-        h = h + torch.matmul(torch.stack([w, w * w], 2),
-                             self.w_window.unsqueeze(1))
-        h = nn.functional.silu(h)
-        h = nn.functional.silu(torch.matmul(h, self.w_second.unsqueeze(1)) +
-                               self.b_second)
-        return torch.matmul(h, self.w_last.unsqueeze(1)).squeeze(3) + self.b_last
+        # A member's rows are all windows of the first x, of the second, ...
+        shape = MEMBERS, len(x), w.shape[1]
+        h = torch.matmul(z, self.w_features) + self.b_first
+        h = h.unsqueeze(2).expand(*shape, HIDDEN).reshape(MEMBERS, -1, HIDDEN)
+        per_window = torch.stack([w, w * w], 2).reshape(-1, 2)
+        h = nn.functional.silu(h + torch.matmul(per_window, self.w_window))
+        h = nn.functional.silu(torch.baddbmm(self.b_second, h, self.w_second))
+        return torch.baddbmm(self.b_last, h, self.w_last).view(shape)
 
 
 class Policy(nn.Module):
-    """Features to window: the one with the least Q, or the one in force.
+    """Features to window: the cheapest, or the one in force.
 
     Few and small operations, because most of a decision's time is calling them.
     """
 
-    def __init__(self, mean, std, windows, current, tolerance):
+    def __init__(self, mean, std, windows, names, args):
         super().__init__()
-        self.current = current	# the feature that tells the window in force
-        self.tolerance = tolerance
+        self.window = names.index("window")
+        self.cost = names.index("cost[0]")
+        self.trust, self.bonus = args.trust, args.bonus
+        self.tolerance = args.tolerance
+        self.never = NEVER
         self.register_buffer("low", mean - 4 * std)
         self.register_buffer("high", mean + 4 * std)
         self.register_buffer("windows", windows)
         self.register_buffer("log_windows", torch.log2(windows))
+        # Where the client gives what the windows have cost.
+        self.register_buffer("measured", self.cost + torch.log2(windows).long())
         self.layers = nn.Sequential(
             nn.Linear(len(mean), HIDDEN_POLICY), nn.SiLU(),
             nn.Linear(HIDDEN_POLICY, HIDDEN_POLICY), nn.SiLU(),
@@ -123,66 +127,111 @@ class Policy(nn.Module):
             first.bias -= first.weight @ mean
 
     def forward(self, x):
-        now = x[:, self.current:self.current + 1]
-        q = self.layers(torch.clamp(x, self.low, self.high))
+        learned = self.layers(torch.clamp(x[:, :self.cost], self.low, self.high))
+        measured = x.index_select(1, self.measured)
+        q = torch.where(torch.lt(measured, self.never),
+                        torch.lerp(learned, measured, self.trust),
+                        learned - self.bonus)
+        now = x[:, self.window:self.window + 1]
         q = torch.add(q, torch.eq(self.log_windows, now), alpha=-self.tolerance)
         return self.windows[q.argmin(1, keepdim=True)]
 
 
-def fit(cost, x, w, y, follow, x_follow, windows, args):
-    """Fitted Q iteration. follow: row has a successor, in x_follow."""
-    n = len(y)
-    w_all = torch.log2(windows).unsqueeze(0)
-    # Each member sees each file's rows or not at all: their spread is doubt.
-    share = torch.rand(MEMBERS, n)
-    rounds = args.rounds
-    for r in range(rounds):
-        q = y.clone()
-        if r:
-            with torch.no_grad():
-                best = torch.cat([cost(part, w_all.expand(len(part), -1))
-                                  .mean(0).min(1)[0]
-                                  for part in x_follow.split(1024)])
-            q[follow] += args.gamma * best.clamp(-6, 6)
-        opt = torch.optim.AdamW(cost.parameters(), lr=3e-3, weight_decay=1e-3)
-        # The first and the last round are what the result rests on.
-        epochs = args.epochs // (rounds + 4) * (3 if r in (0, rounds - 1) else 1)
-        sched = torch.optim.lr_scheduler.CosineAnnealingLR(opt, epochs)
-        for epoch in range(epochs):
-            for idx in torch.randperm(n).split(256):
-                opt.zero_grad()
-                err = nn.functional.smooth_l1_loss(
-                    cost(x[idx], w[idx])[:, :, 0],
-                    q[idx].expand(MEMBERS, -1), reduction="none")
-                loss = (err * (share[:, idx] < 0.8)).mean()
-                loss.backward()
-                opt.step()
-            sched.step()
-            if sys.stderr.isatty():
-                print(f"\rround {r + 1}/{rounds} epoch {epoch + 1}/{epochs} "
-                      f"loss {loss:.4f} ", end="", file=sys.stderr)
+def fit(cost, x, w, y, files, epochs):
+    """Fit the ensemble. files: whose row it is."""
+    # Each member sees each file's rows or not at all.
+    share = torch.rand(MEMBERS, int(files.max()) + 1)[:, files] < 0.7
+    opt = torch.optim.AdamW(cost.parameters(), lr=3e-3, weight_decay=1e-3)
+    sched = torch.optim.lr_scheduler.CosineAnnealingLR(opt, epochs)
+    for epoch in range(epochs):
+        for idx in torch.randperm(len(y)).split(512):
+            opt.zero_grad()
+            err = nn.functional.smooth_l1_loss(
+                cost(x[idx], w[idx])[:, :, 0], y[idx].expand(MEMBERS, -1),
+                reduction="none")
+            loss = (err * share[:, idx]).mean()
+            loss.backward()
+            opt.step()
+        sched.step()
+        if sys.stderr.isatty():
+            print(f"\repoch {epoch + 1}/{epochs} loss {loss:.4f} ", end="",
+                  file=sys.stderr)
 
 
-def distill(policy, cost, x, windows, epochs):
+def distill(policy, cost, x, now, windows, epochs):
     """Fit one network to the mean of the ensemble, at the features x.
 
-    To what Q is above its mean over the windows, that is: only that matters.
+    To what a window costs more than the one in force, now: as the client gives
+    what was measured.
     """
     z = torch.clamp((x - cost.mean) / cost.std, -4.0, 4.0)
     with torch.no_grad():
         w = torch.log2(windows).unsqueeze(0)
         q = torch.cat([cost(part, w.expand(len(part), -1)).mean(0)
                        for part in x.split(1024)])
-        q = q - q.mean(1, keepdim=True)
+        q = q - q.gather(1, (w - now[:, None]).abs().argmin(1, keepdim=True))
     opt = torch.optim.AdamW(policy.parameters(), lr=3e-3, weight_decay=1e-4)
     sched = torch.optim.lr_scheduler.CosineAnnealingLR(opt, epochs)
     for _ in range(epochs):
-        for idx in torch.randperm(len(x)).split(256):
+        for idx in torch.randperm(len(x)).split(512):
             opt.zero_grad()
             nn.functional.mse_loss(policy.layers(z[idx]), q[idx]).backward()
             opt.step()
         sched.step()
     policy.scale_in(cost.mean, cost.std)
+
+
+def replay(policy, x, names, windows):
+    """How fast a file would be read with the policy, from its episodes x.
+
+    Each step draws one of the file's episodes with the window in force, and
+    tells the policy what it would know then. Returns the speed relative to
+    windows of the default size and to the best of all, or None if there are
+    windows with too few episodes.
+    """
+    window, cost = names.index("window"), names.index("cost[0]")
+    page_time, interval = names.index("page_time"), names.index("interval")
+    # A window that was hardly drawn has the episodes of its neighbours, too, and
+    # what was served from the page cache has to do with no window.
+    pools = [x[(x[:, window] - w).abs() < 0.1] for w in windows.log2()]
+    pools = [p if len(p) >= 3 else x[(x[:, window] - w).abs() < 1.1]
+             for p, w in zip(pools, windows.log2())]
+    if min(len(p) for p in pools) < 3:
+        return None
+    pools = [p[p[:, page_time] > p[:, page_time].median() - 2] for p in pools]
+    # Nanoseconds of the episodes, and the pages of progress in them.
+    ns = [2 ** (p[:, interval] + p[:, names.index("events")]) for p in pools]
+    pages = [t / 2 ** p[:, page_time] for t, p in zip(ns, pools)]
+    static = [p.sum() / t.sum() for p, t in zip(pages, ns)]
+    known, ages = torch.zeros(len(windows)), torch.full((len(windows),), 250)
+    default = int((windows.log2() - x[0, names.index("ra_pages")]).abs().argmin())
+    now = default
+    time, progress = 0.0, 0.0
+    narrow_run, n = 0.0, 0
+    while time < REPLAY * 1e9:
+        i = int(torch.randint(len(pools[now]), ()))
+        row = pools[now][i].clone()
+        time += ns[now][i]
+        progress += pages[now][i]
+        n += 1
+        # As ml_ra_costs() does.
+        t = row[page_time]
+        ages = (ages + 1).clamp(max=250)
+        if ages[now] < 250 and (t - known[now]).abs() > 2:
+            ages[:] = 250
+        known[now] = (known[now] + t) / 2 if ages[now] < 250 else t
+        ages[now] = 0
+        if windows[now] <= 2:
+            narrow_run = row[names.index("run")]
+        row[names.index("narrow_run")] = narrow_run
+        row[names.index("episodes")] = torch.log2(torch.tensor(float(n)))
+        row[cost:] = NEVER
+        tried = ages < 250
+        row[cost + windows.log2().long()[tried]] = (known - t)[tried]
+        with torch.no_grad():
+            now = int((windows == policy(row[None])[0, 0]).nonzero()[0])
+    speed = progress / time
+    return speed / static[default], speed / max(static)
 
 
 def main():
@@ -191,11 +240,12 @@ def main():
                    "data/readahead/readahead")
     p.add_argument("model", help="TorchScript file to write")
     p.add_argument("--epochs", type=int, default=200)
-    p.add_argument("--rounds", type=int, default=4,
-                   help="rounds of Q iteration [%(default)s]")
-    p.add_argument("--gamma", type=float, default=0.5,
-                   help="weight of the next episode [%(default)s]")
-    p.add_argument("--tolerance", type=float, default=0.05,
+    p.add_argument("--trust", type=float, default=0.7,
+                   help="weight of what was measured [%(default)s]")
+    p.add_argument("--bonus", type=float, default=0.1,
+                   help="for windows not tried yet, in log2 of cost "
+                   "[%(default)s]")
+    p.add_argument("--tolerance", type=float, default=0.1,
                    help="least gain that is worth a change, in log2 of cost "
                    "[%(default)s]")
     p.add_argument("--seed", type=int, default=1)
@@ -203,7 +253,7 @@ def main():
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)
 
-    meta, req, row, after, dec, fb = load(args.data)
+    meta, req, row, dec, fb = load(args.data)
     fields = meta["features"]
     names = [f["name"] for f in fields]
     features = torch.tensor(np.stack([req[f["name"]] / f["scale"]
@@ -214,10 +264,12 @@ def main():
                      dtype=torch.float32)
     y = torch.tensor(np.log2(fb["cost"] / fb["units"]), dtype=torch.float32)
     y = (y - x[:, names.index("page_time")]).clamp(-8, 8)
-    follow = torch.tensor(after >= 0)
-    x_follow = features[after[after >= 0]]
     windows = torch.tensor(sorted(set(dec["out0"].tolist())),
                            dtype=torch.float32)
+    if (windows > 128).any() or (windows.log2() % 1).any():
+        sys.exit(f"{args.data}: windows of {windows.int().tolist()} pages were "
+                 "drawn, but the client remembers the costs of powers of two up "
+                 "to 128: record again with such windows")
 
     # Held out: every fifth object, so that no file is in both parts.
     objects = np.unique(req["object"])
@@ -225,27 +277,26 @@ def main():
                    .permutation(objects)[:max(len(objects) // 5, 1)])
     test = torch.tensor(held)
     train = ~test
-    mean = x[train].mean(0)
-    std = x[train].std(0).clamp(min=0.05)
+    # What is measured of windows is not learned from, but used as it is.
+    inputs = x[:, :names.index("cost[0]")]
+    mean = inputs[train].mean(0)
+    std = inputs[train].std(0).clamp(min=0.05)
 
     cost = Cost(mean, std)
-    fit(cost, x[train], w[train], y[train], follow[train],
-        x_follow[train[follow]], windows, args)
-    # Q tells what to do otherwise in one episode: its part of a lasting gain.
-    policy = Policy(mean, std, windows, names.index("window"),
-                    args.tolerance * (1 - args.gamma))
-    distill(policy, cost, torch.cat([x[train], x_follow[train[follow]]]),
-            windows, args.epochs)
+    files = torch.tensor(np.unique(req["object"][row], return_inverse=True)[1])
+    fit(cost, inputs[train], w[train], y[train], files[train], args.epochs)
+    policy = Policy(mean, std, windows, names, args)
+    distill(policy, cost, inputs[train], x[train, names.index("window")], windows,
+            args.epochs)
     policy.eval()
-    with torch.no_grad():
-        chosen = policy(x[test])[:, 0]
-        # What the choice would have cost, from the rows that happened to draw
-        # it (each window was drawn with the same probability).
-        same = torch.isclose(chosen.log2(), w[test][:, 0])
-        gain = y[test][same].mean() - y[test].mean()
+    speeds = [speed for o in objects[np.isin(objects, req["object"][row][held])]
+              if (speed := replay(policy, features[req["object"] == o], names,
+                                  windows)) is not None]
+    default, best = torch.tensor(speeds).log().mean(0).exp() if speeds else (0, 0)
     print(f"{int(train.sum())} rows to train, {int(test.sum())} held out, of "
-          f"{len(objects)} files; held-out cost of chosen against random "
-          f"windows {2 ** gain:.3f} ({int(same.sum())} rows)")
+          f"{len(objects)} files; {len(speeds)} held-out files replayed for "
+          f"{REPLAY} s: {default:.3f} of the default's speed, {best:.3f} of "
+          "each one's best window's")
 
     extra = {"ml_lib.json": json.dumps({
         "proxy": meta["proxy"], "schema_hash": meta["schema_hash"],
