@@ -79,6 +79,9 @@
 #define FAST		msecs_to_jiffies(20)
 #define MOST		4096
 
+/* A file whose window and cost stay as they are asks for advice so often. */
+#define STEADY		msecs_to_jiffies(250)
+
 /* A reader that pauses for so long begins anew: its time is no cost of ours. */
 #define PAUSE		HZ
 #define ENTRY_LIFE	(3 * HZ)
@@ -411,15 +414,20 @@ out:
 	spin_unlock(&d->lock);
 }
 
-/* Remember what an episode cost, and give what is known of other windows. */
-static void ml_ra_costs(struct ml_ra_entry *e, struct ml_ra_features *f)
+/*
+ * Remember what an episode cost, and give what is known of other windows. Returns
+ * whether it is other than what the window has cost before.
+ */
+static bool ml_ra_costs(struct ml_ra_entry *e, struct ml_ra_features *f)
 {
 	int class = min(order_base_2(e->window), CLASSES - 1);
 	int now = f->page_time;
+	bool changed;
 
 	for (int i = 0; i < CLASSES; i++)
 		e->age[i] = min(e->age[i] + 1, NEVER);
-	if (e->age[class] < NEVER && abs(now - e->cost[class]) > CHANGED)
+	changed = e->age[class] < NEVER && abs(now - e->cost[class]) > CHANGED;
+	if (changed)
 		memset(e->age, NEVER, sizeof(e->age));
 	if (e->age[class] < NEVER)
 		e->cost[class] = (e->cost[class] + now) / 2;
@@ -434,6 +442,7 @@ static void ml_ra_costs(struct ml_ra_entry *e, struct ml_ra_features *f)
 	f->episodes = ml_ra_log2(e->episodes);
 	for (int i = 0; i < CLASSES; i++)
 		f->cost[i] = e->age[i] < NEVER ? e->cost[i] - now : LOG_MAX;
+	return changed;
 }
 
 static void ml_ra_begin(struct ml_ra_entry *e, u64 now_ns, u32 now)
@@ -445,7 +454,7 @@ static void ml_ra_begin(struct ml_ra_entry *e, u64 now_ns, u32 now)
 
 /*
  * Report the episode that ends here, and ask for advice for the next one. A file
- * whose window did not change need not ask after each short episode.
+ * whose window and cost did not change need not ask after each episode.
  */
 static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 		      struct readahead_control *ractl, u64 file_pages)
@@ -455,6 +464,7 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 	u32 consumed = max(e->sum.consumed, 1);
 	u32 progress = max(e->sum.progress, 1);
 	u64 now = ktime_get_ns(), ns = now - e->begin_ns;
+	bool changed;
 	struct ml_ra_features f = {
 		.events = ml_ra_log2(n),
 		.miss = e->sum.miss * SHARE / n,
@@ -484,12 +494,12 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 						ML_LIB_ARM_DEFAULT,
 	};
 
-	ml_ra_costs(e, &f);
+	changed = ml_ra_costs(e, &f);
 	ml_ra_dev(&t->dev[hash_64(bdi, ilog2(DEVS))], bdi, now, e, &f);
 	if (e->cookie)
 		ml_report(&ml_ra_proxy, e->cookie, e->id, &fb);
 	e->cookie = 0;
-	if (e->window != e->before || e->last - e->asked >= SLOW) {
+	if (changed || e->window != e->before || e->last - e->asked >= STEADY) {
 		e->cookie = ml_submit(&ml_ra_proxy, slot, e->id, &f);
 		e->asked = e->last;
 	}
