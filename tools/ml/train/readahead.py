@@ -14,11 +14,12 @@ decision takes a small part of the time.
 
 The decision trusts what was measured more than what was learned. The client
 remembers what each window has cost the file, and of the difference to what the
-network expects TRUST parts count. A window that was not tried yet gets a BONUS.
-So a file that is like none of the recorded ones finds its window, too: wrong
-tries take an episode each. Of all windows the cheapest is taken, but the one in
-force is kept where a change promises less than a tolerance: smaller differences
-are noise, and to follow them costs more than it wins.
+network expects TRUST parts count. For windows that were not tried that difference
+is extrapolated, and they get a BONUS. So a file that is like none of the recorded
+ones finds its window, too: wrong tries take an episode each. Of all windows the
+cheapest is taken, but the one in force is kept where a change promises less than
+a tolerance: smaller differences are noise, and to follow them costs more than it
+wins.
 """
 import argparse
 import json
@@ -35,7 +36,13 @@ HIDDEN_POLICY = 64
 # What the client gives for the cost of a window that it does not know.
 NEVER = 64
 
+# Not learned from: how far jumps go is told by jump, without a threshold. With
+# this one a stride of 64 pages looks like those of 16, and not like one of 100.
+UNUSED = ["near"]
+
 REPLAY = 5	# seconds
+# Of a window, to tell how fast a file is read with it.
+EPISODES = 6
 
 
 def load(prefix):
@@ -104,7 +111,6 @@ class Policy(nn.Module):
     def __init__(self, mean, std, windows, names, args):
         super().__init__()
         self.window = names.index("window")
-        self.cost = names.index("cost[0]")
         self.trust, self.bonus = args.trust, args.bonus
         self.tolerance = args.tolerance
         self.never = NEVER
@@ -112,8 +118,10 @@ class Policy(nn.Module):
         self.register_buffer("high", mean + 4 * std)
         self.register_buffer("windows", windows)
         self.register_buffer("log_windows", torch.log2(windows))
+        self.register_buffer("inputs", torch.tensor(learned_from(names)))
         # Where the client gives what the windows have cost.
-        self.register_buffer("measured", self.cost + torch.log2(windows).long())
+        self.register_buffer("measured", names.index("cost[0]")
+                             + torch.log2(windows).long())
         self.layers = nn.Sequential(
             nn.Linear(len(mean), HIDDEN_POLICY), nn.SiLU(),
             nn.Linear(HIDDEN_POLICY, HIDDEN_POLICY), nn.SiLU(),
@@ -127,14 +135,31 @@ class Policy(nn.Module):
             first.bias -= first.weight @ mean
 
     def forward(self, x):
-        learned = self.layers(torch.clamp(x[:, :self.cost], self.low, self.high))
+        inputs = x.index_select(1, self.inputs)
+        learned = self.layers(torch.clamp(inputs, self.low, self.high))
+        log_now = x[:, self.window:self.window + 1]
+        now = torch.eq(self.log_windows, log_now)
+        # As measured costs are, relative to the window in force.
+        learned = learned - (learned * now).sum(1, keepdim=True)
         measured = x.index_select(1, self.measured)
-        q = torch.where(torch.lt(measured, self.never),
-                        torch.lerp(learned, measured, self.trust),
-                        learned - self.bonus)
-        now = x[:, self.window:self.window + 1]
-        q = torch.add(q, torch.eq(self.log_windows, now), alpha=-self.tolerance)
+        known = torch.lt(measured, self.never)
+        # What was measured differs from what was learned: a line through the
+        # window in force, by least squares (ridge 1), tells for the others.
+        away = self.log_windows - log_now
+        tried = away * known
+        slope = (((measured - learned) * tried).sum(1, keepdim=True)
+                 / ((tried * tried).sum(1, keepdim=True) + 1.0))
+        q = torch.where(known, torch.lerp(learned, measured, self.trust),
+                        torch.addcmul(learned, slope, away) - self.bonus)
+        q = torch.add(q, now, alpha=-self.tolerance)
         return self.windows[q.argmin(1, keepdim=True)]
+
+
+def learned_from(names):
+    """Which features the networks see: what is measured of windows is not learned
+    from, but used as it is."""
+    return [i for i, n in enumerate(names[:names.index("cost[0]")])
+            if n not in UNUSED]
 
 
 def fit(cost, x, w, y, files, epochs):
@@ -194,9 +219,9 @@ def replay(policy, x, names, windows):
     # A window that was hardly drawn has the episodes of its neighbours, too, and
     # what was served from the page cache has to do with no window.
     pools = [x[(x[:, window] - w).abs() < 0.1] for w in windows.log2()]
-    pools = [p if len(p) >= 3 else x[(x[:, window] - w).abs() < 1.1]
+    pools = [p if len(p) >= EPISODES else x[(x[:, window] - w).abs() < 1.1]
              for p, w in zip(pools, windows.log2())]
-    if min(len(p) for p in pools) < 3:
+    if min(len(p) for p in pools) < EPISODES:
         return None
     pools = [p[p[:, page_time] > p[:, page_time].median() - 2] for p in pools]
     # Nanoseconds of the episodes, and the pages of progress in them.
@@ -277,8 +302,7 @@ def main():
                    .permutation(objects)[:max(len(objects) // 5, 1)])
     test = torch.tensor(held)
     train = ~test
-    # What is measured of windows is not learned from, but used as it is.
-    inputs = x[:, :names.index("cost[0]")]
+    inputs = x[:, learned_from(names)]
     mean = inputs[train].mean(0)
     std = inputs[train].std(0).clamp(min=0.05)
 
