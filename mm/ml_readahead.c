@@ -13,6 +13,12 @@
  *       |              cost, submit its features
  *       +----------->  read the advice: limit of the window, for this event
  *
+ * A read() that misses alone, with nothing cached before it, is read as it is:
+ * no window has a part in that. While a file is read so, its episodes are plain.
+ * Advice could not make them better, so nobody is asked; the agent sleeps, and
+ * events are hardly more than counted. With the first one that uses a window a
+ * new episode begins, as short as a new file's, after which advice is asked for.
+ *
  * Nothing is written to struct file_ra_state: advice replaces the limit at the
  * moment of use, and a window that is larger shrinks at its next mark. So there
  * is nothing to undo when the model goes away. A file whose reader has said
@@ -79,8 +85,14 @@
 #define FAST		msecs_to_jiffies(20)
 #define MOST		4096
 
+/* An episode is plain if windows read no more than one of so many of its pages. */
+#define PLAIN		8
+
 /* A file whose window and cost stay as they are asks for advice so often. */
 #define STEADY		msecs_to_jiffies(250)
+
+/* One of which is not known whether it would use windows asks so often. */
+#define SELDOM		HZ
 
 /* A reader that pauses for so long begins anew: its time is no cost of ours. */
 #define PAUSE		HZ
@@ -148,7 +160,7 @@ struct ml_ra_features {
 	u16 dev_events;		/* LOG2(events / s) on the device, now */
 	u16 dev_events_max;	/* and at its best lately */
 	u16 narrow_run;		/* run when the window was last narrow, or 0 */
-	u16 episodes;		/* LOG2(episodes of the file so far) */
+	u16 episodes;		/* LOG2(episodes of the file so far, not plain) */
 	/* LOG2(page_time with windows of the class / page_time), or LOG_MAX */
 	s16 cost[CLASSES];
 };
@@ -234,11 +246,12 @@ struct ml_proxy ml_ra_proxy = {
  * @event: what the last event was
  * @mapped: the next mark was reached through a mapping; set without the lock
  * @advised: the last event had advice
+ * @plain: so was the episode before, and no window was used since
  * @window: limit of the window that was in force
  * @before: the same of the episode before, or 0
  * @delta: distance of the last jump
  * @narrow_run: run of the last episode with a narrow window, as the feature
- * @episodes: how many there were
+ * @episodes: how many there were that were not plain
  * @cost: page_time of episodes with a window of the class
  * @age: episodes since the last of them, NEVER if there was none
  * @sum: of the episode
@@ -258,6 +271,7 @@ struct ml_ra_entry {
 	u8 event;
 	bool mapped;
 	bool advised;
+	bool plain;
 	u16 window;
 	u16 before;
 	u16 narrow_run;
@@ -270,7 +284,9 @@ struct ml_ra_entry {
 		u32 read;
 		u32 jump;
 		u32 request;
+		u32 used;
 		u16 events;
+		u16 unsure;
 		u16 miss;
 		u16 mapped;
 		u16 sequential;
@@ -445,6 +461,11 @@ static bool ml_ra_costs(struct ml_ra_entry *e, struct ml_ra_features *f)
 	return changed;
 }
 
+static u64 ml_ra_file_pages(struct readahead_control *ractl)
+{
+	return DIV_ROUND_UP_ULL(i_size_read(ractl->mapping->host), PAGE_SIZE);
+}
+
 static void ml_ra_begin(struct ml_ra_entry *e, u64 now_ns, u32 now)
 {
 	memset(&e->sum, 0, sizeof(e->sum));
@@ -453,58 +474,101 @@ static void ml_ra_begin(struct ml_ra_entry *e, u64 now_ns, u32 now)
 }
 
 /*
- * Report the episode that ends here, and ask for advice for the next one. A file
- * whose window and cost did not change need not ask after each episode.
+ * Ask for advice for the episode that begins now. A file whose window and cost
+ * did not change need not ask after each episode.
  */
-static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
-		      struct readahead_control *ractl, u64 file_pages)
+static void ml_ra_ask(u32 slot, struct ml_ra_entry *e,
+		      struct readahead_control *ractl, u64 ns,
+		      struct ml_ra_features *f)
 {
-	u64 bdi = inode_to_bdi(ractl->mapping->host)->id;
+	u64 file_pages = ml_ra_file_pages(ractl);
 	u32 n = e->sum.events, jumps = n - e->sum.sequential;
 	u32 consumed = max(e->sum.consumed, 1);
-	u32 progress = max(e->sum.progress, 1);
-	u64 now = ktime_get_ns(), ns = now - e->begin_ns;
 	bool changed;
-	struct ml_ra_features f = {
-		.events = ml_ra_log2(n),
-		.miss = e->sum.miss * SHARE / n,
-		.mapped = e->sum.mapped * SHARE / n,
-		.sequential = e->sum.sequential * SHARE / n,
-		.backward = e->sum.backward * SHARE / n,
-		.near = e->sum.near * SHARE / n,
-		.thrash = e->sum.thrash * SHARE / n,
-		.stride = e->sum.stride * SHARE / n,
-		.jump = jumps ? e->sum.jump / jumps : 0,
-		.request = e->sum.request / n,
-		.run = ml_ra_log2_ratio(consumed, jumps + 1),
-		.window = ml_ra_log2(e->window),
-		.ra_pages = ml_ra_log2(ractl->ra->ra_pages),
-		.waste = ml_ra_log2(e->sum.read) - ml_ra_log2(consumed),
-		.interval = ml_ra_log2_ratio(ns, n),
-		.page_time = ml_ra_log2_ratio(ns, progress),
-		.read_time = ml_ra_log2_ratio(ns, e->sum.read),
-		.file_pages = ml_ra_log2(file_pages),
-	};
-	struct ml_lib_feedback fb = {
-		.cost = ns,
-		.units = progress,
-		.extra = e->sum.read,
-		.applied[0] = e->window,
-		.arm = e->sum.advised * 2 > n ? ML_LIB_ARM_MODEL :
-						ML_LIB_ARM_DEFAULT,
-	};
 
-	changed = ml_ra_costs(e, &f);
-	ml_ra_dev(&t->dev[hash_64(bdi, ilog2(DEVS))], bdi, now, e, &f);
-	if (e->cookie)
-		ml_report(&ml_ra_proxy, e->cookie, e->id, &fb);
-	e->cookie = 0;
-	if (changed || e->window != e->before || e->last - e->asked >= STEADY) {
-		e->cookie = ml_submit(&ml_ra_proxy, slot, e->id, &f);
+	f->events = ml_ra_log2(n);
+	f->miss = e->sum.miss * SHARE / n;
+	f->mapped = e->sum.mapped * SHARE / n;
+	f->sequential = e->sum.sequential * SHARE / n;
+	f->backward = e->sum.backward * SHARE / n;
+	f->near = e->sum.near * SHARE / n;
+	f->thrash = e->sum.thrash * SHARE / n;
+	f->stride = e->sum.stride * SHARE / n;
+	f->jump = jumps ? e->sum.jump / jumps : 0;
+	f->request = e->sum.request / n;
+	f->run = ml_ra_log2_ratio(consumed, jumps + 1);
+	f->window = ml_ra_log2(e->window);
+	f->ra_pages = ml_ra_log2(ractl->ra->ra_pages);
+	f->waste = ml_ra_log2(e->sum.read) - ml_ra_log2(consumed);
+	f->interval = ml_ra_log2_ratio(ns, n);
+	f->page_time = ml_ra_log2_ratio(ns, max(e->sum.progress, 1));
+	f->read_time = ml_ra_log2_ratio(ns, e->sum.read);
+	f->file_pages = ml_ra_log2(file_pages);
+
+	changed = ml_ra_costs(e, f);
+	if (changed || e->window != e->before ||
+	    e->last - e->asked >= (e->sum.used ? STEADY : SELDOM)) {
+		e->cookie = ml_submit(&ml_ra_proxy, slot, e->id, f);
 		e->asked = e->last;
 	}
+}
+
+/*
+ * End an episode: report what it cost to whom was asked about it, and ask about
+ * the next one. The time of a plain one is no cost of any window, so it is not
+ * remembered as one, and nobody is asked.
+ */
+static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
+		      struct readahead_control *ractl)
+{
+	u64 bdi = inode_to_bdi(ractl->mapping->host)->id;
+	u64 now = ktime_get_ns(), ns = now - e->begin_ns;
+	struct ml_ra_features f = {};
+
+	ml_ra_dev(&t->dev[hash_64(bdi, ilog2(DEVS))], bdi, now, e, &f);
+	if (e->cookie) {
+		struct ml_lib_feedback fb = {
+			.cost = ns,
+			.units = max(e->sum.progress, 1),
+			.extra = e->sum.read,
+			.applied[0] = e->window,
+			.arm = e->sum.advised * 2 > e->sum.events ?
+			       ML_LIB_ARM_MODEL : ML_LIB_ARM_DEFAULT,
+		};
+
+		ml_report(&ml_ra_proxy, e->cookie, e->id, &fb);
+		e->cookie = 0;
+	}
+	e->plain = e->sum.used * PLAIN <= e->sum.read &&
+		   e->sum.unsure * PLAIN <= e->sum.events;
+	if (!e->plain)
+		ml_ra_ask(slot, e, ractl, ns, &f);
+	else if (!e->advised && e->last - e->asked > ENTRY_LIFE)
+		/* Advice has not come too late for it, there is none: no_advice. */
+		ml_advice_reset(&ml_ra_proxy, slot);
 	e->before = e->window;
 	ml_ra_begin(e, now, e->last);
+}
+
+/*
+ * Did the last event use a window? What it did is seen only now. A fault that
+ * read nothing ahead would have, with advice.
+ */
+static bool ml_ra_used(const struct ml_ra_entry *e,
+		       const struct file_ra_state *ra)
+{
+	return ra->start != e->start || ra->size != e->size ||
+	       e->event != ML_RA_MISS;
+}
+
+/*
+ * Or might it have, with another limit? How many pages are cached before a miss
+ * is looked up to the limit only, and has to be more than are requested.
+ */
+static bool ml_ra_unsure(const struct ml_ra_entry *e,
+			 const struct file_ra_state *ra)
+{
+	return e->req_count + 1 >= min(e->window, ra->ra_pages);
 }
 
 /*
@@ -513,10 +577,10 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
  */
 static void ml_ra_count(struct ml_ra_entry *e,
 			struct readahead_control *ractl,
-			enum ml_ra_event event, bool mapped, u32 req_count,
-			u64 file_pages)
+			enum ml_ra_event event, bool mapped, u32 req_count)
 {
 	const struct file_ra_state *ra = ractl->ra;
+	u64 file_pages = ml_ra_file_pages(ractl);
 	pgoff_t index = readahead_index(ractl);
 	bool windowed = ra->start != e->start || ra->size != e->size;
 	u64 start = windowed ? ra->start : e->index;
@@ -525,6 +589,10 @@ static void ml_ra_count(struct ml_ra_entry *e,
 
 	reach = min(reach, max(file_pages, start));
 	e->sum.events++;
+	if (ml_ra_used(e, ra))
+		e->sum.used += max(reach - start, 1);
+	else
+		e->sum.unsure += ml_ra_unsure(e, ra);
 	e->sum.miss += event == ML_RA_MISS;
 	e->sum.mapped += mapped;
 	e->sum.advised += e->advised;
@@ -623,11 +691,12 @@ static bool ml_ra_over(const struct ml_ra_entry *e)
 /* Advice for a slot, within what is allowed. */
 static bool ml_ra_advice(u32 slot, const struct file_ra_state *ra, u32 *window)
 {
-	u32 cap = ml_proxy_cap(&ml_ra_proxy, 0);
+	u32 cap;
 	s32 out;
 
 	if (!ml_advice_read(&ml_ra_proxy, slot, &out))
 		return false;
+	cap = ml_proxy_cap(&ml_ra_proxy, 0);
 	*window = min_t(u32, out, max(ra->ra_pages, cap));
 	return true;
 }
@@ -644,16 +713,27 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot,
 	if (now - e->last >= PAUSE) {
 		e->cookie = 0;
 		e->before = 0;
+		e->plain = false;
 		e->last = now;
 		ml_ra_begin(e, ktime_get_ns(), now);
 	} else {
-		u64 file_pages = DIV_ROUND_UP_ULL(i_size_read(ractl->mapping->host),
-						  PAGE_SIZE);
+		bool anew = false;
 
 		e->last = now;
-		ml_ra_count(e, ractl, event, mapped, req_count, file_pages);
-		if (ml_ra_over(e))
-			ml_ra_end(t, slot, e, ractl, file_pages);
+		if (!e->plain) {
+			ml_ra_count(e, ractl, event, mapped, req_count);
+		} else {
+			/* What the device wants to know, until that changes. */
+			e->sum.events++;
+			e->sum.read += e->req_count;
+			anew = ml_ra_used(e, ra) || ml_ra_unsure(e, ra);
+		}
+		if (anew || ml_ra_over(e))
+			ml_ra_end(t, slot, e, ractl);
+		if (anew) {
+			e->plain = false;
+			e->before = 0;
+		}
 	}
 	e->advised = ml_ra_advice(slot, ra, window);
 	e->window = min_t(u32, e->advised ? *window : ra->ra_pages, U16_MAX);
