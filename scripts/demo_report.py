@@ -26,6 +26,7 @@ def main():
             "static": {k.split()[1]: v for k, v in m.items()
                        if k.startswith("static")},
             "hinted": m["hinted"], "ml": m["ml"],
+            "runs": {k: len(v) for k, v in r["runs"].items()},
             "spread": {k: (max(v) - min(v)) / statistics.median(v)
                        for k, v in r["runs"].items()}})
     # The default is a static window too, of 128 KiB.
@@ -60,15 +61,19 @@ def main():
 
     cols = ["default", "16", "512", "2048", "hinted", "ml"]
     lines = [f"{'disk':5} {'workload':15}" + "".join(f"{c:>9}" for c in cols) +
-             "  ml/default  ml/best static"]
+             "  ml/default  ml/best static  spread"]
     for r, b in zip(rows, best):
         v = [r["default"], r["static"]["16"], r["static"]["512"],
              r["static"]["2048"], r["hinted"], r["ml"]]
         lines.append(f"{r['disk']:5} {r['workload']:15}" +
                      "".join(f"{x:9.0f}" for x in v) +
-                     f"{r['ml'] / r['default']:12.2f}{r['ml'] / b:16.2f}")
-    lines.append(f"KiB/s, medians of {len(raw['rows'][0]['runs']['ml'])} runs "
-                 f"of {raw['seconds']} s, kernel {raw['kernel']}")
+                     f"{r['ml'] / r['default']:12.2f}{r['ml'] / b:16.2f}"
+                     f"{max(r['spread'][c] for c in ('default', 'ml')):8.0%}")
+    few = min(min(r["runs"].values()) for r in rows)
+    lines.append(f"KiB/s, medians of {few} runs of {raw['seconds']} s, and of the "
+                 "default and the model twice as many where these")
+    lines.append("differ; spread: of the default's or the model's runs, the larger; "
+                 f"kernel {raw['kernel']}")
     for key in ("geomean_vs_default", "geomean_vs_best_single_static",
                 "worst_vs_default", "vs_oracle", "headroom", "recovered"):
         lines.append(f"{key} {out[key]:.3f}" if out[key] is not None
