@@ -138,9 +138,8 @@ extern int cpu_sender, cpu_peer;
 
 static inline u64 tsc(void)
 {
-	unsigned int aux;
-
-	return __rdtscp(&aux);
+	_mm_lfence();
+	return __rdtsc();
 }
 
 static inline u32 tsc_ns(u64 cycles)
