@@ -113,7 +113,7 @@ bool ml_advice_read(struct ml_proxy *p, u32 obj, s32 *out)
 		return false;
 	switch (ml_advice_get(core->advice, obj, jiffies, &value)) {
 	case 0:
-		ml_schema_unpack(p->schema, value, out);
+		ml_schema_unpack(&core->packing, value, out);
 		ml_count(core, ML_LIB_CNT_APPLY);
 		return true;
 	case -ESTALE:
@@ -250,7 +250,7 @@ bool ml_decide(struct ml_proxy *p, u32 obj, u64 id, const void *features,
 				   usecs_to_jiffies(timeout_us) + 1);
 		ml_queue_wait_end(q, cookie);
 		if (wait == ML_INFLIGHT_ANSWERED) {
-			ml_schema_unpack(p->schema, value, out);
+			ml_schema_unpack(&core->packing, value, out);
 			ml_count(core, ML_LIB_CNT_APPLY);
 		} else if (wait == ML_INFLIGHT_WAITING) {
 			fallback(core, obj, ML_LIB_CNT_DEADLINE);

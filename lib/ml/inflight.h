@@ -22,12 +22,12 @@
 #include <linux/types.h>
 
 /**
- * struct ml_inflight_entry - a request that waits for a decision
+ * struct ml_inflight_entry - a request that waits for a decision, half a line
  * @cookie: zero if the entry is free
  * @time_ns: when it was submitted
  * @deadline_ns: when it is too late
  * @obj: advice index
- * @value: answer for a waiter, packed
+ * @value: instead of it, the answer for a waiter, packed
  * @gen: generation of the advice
  * @slot: which of the session's proxies
  * @wait: somebody waits for the answer (enum ml_inflight_wait)
@@ -36,10 +36,12 @@ struct ml_inflight_entry {
 	u64 cookie;
 	u64 time_ns;
 	u64 deadline_ns;
-	u32 obj;
-	u32 value;
+	union {
+		u32 obj;
+		u32 value;
+	};
 	u16 gen;
-	u16 slot;
+	u8 slot;
 	u8 wait;
 };
 

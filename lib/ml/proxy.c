@@ -79,6 +79,8 @@ int ml_proxy_register(struct ml_proxy *p)
 		return -ENOMEM;
 	core->proxy = p;
 	core->hash = ml_schema_hash(p->name, p->schema);
+	ml_schema_packing(p->schema, &core->packing);
+	core->feature_bytes = p->schema->feature_bytes;
 	set_rate(core, p->rate);
 	core->deadline_us = p->deadline_us;
 	set_ttl(core, p->ttl_ms);

@@ -18,6 +18,8 @@
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
 
+#include "schema.h"
+
 struct ml_advice;
 struct ml_session;
 
@@ -41,6 +43,8 @@ struct ml_proxy_cpu {
  * @list: in the registry, by rising id
  * @id: names it in the ABI, never used again
  * @hash: of the schema
+ * @packing: of its outputs
+ * @feature_bytes: of its features
  * @advice: one word for each object
  * @cpu: counters and budget
  * @attached: session whose agent serves it, running or not
@@ -61,6 +65,8 @@ struct ml_proxy_core {
 	u16 id;
 	u16 slot;
 	u64 hash;
+	struct ml_packing packing;
+	u32 feature_bytes;
 	struct ml_advice *advice;
 	struct ml_proxy_cpu __percpu *cpu;
 	struct ml_session *attached;

@@ -10,6 +10,7 @@
 #include <linux/errno.h>
 #include <linux/log2.h>
 #include <linux/sched.h>
+#include <linux/sched/clock.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 #include <trace/events/ml_lib.h>
@@ -27,7 +28,31 @@
 #define DRAIN_SUBMIT	16
 #define LOOK_NS		1000
 /* Decisions that are drained with interrupts off at a time. */
-#define DRAIN_BATCH	32
+#define DRAIN_BATCH	16
+
+/*
+ * The clock of deadlines is local_clock(): a read of CLOCK_MONOTONIC waits until
+ * all loads before it are done, among them those of lines that another CPU has
+ * written, and was half of the cost of a submission. Records tell CLOCK_MONOTONIC
+ * all the same, because agents have no other: by a difference that is worked
+ * out again before the two can drift apart by more than SYNC_NS * 500 ppm.
+ */
+#define SYNC_NS		(100 * NSEC_PER_MSEC)
+
+static u64 monotonic(struct ml_queue *q, u64 now)
+{
+	if (unlikely(now - q->synced_ns >= SYNC_NS)) {
+		q->synced_ns = now;
+		q->mono = ktime_get_mono_fast_ns() - now;
+	}
+	return now + q->mono;
+}
+
+/* From one CPU to another the clock may step back a little. */
+static u64 elapsed(u64 now, u64 since)
+{
+	return max_t(s64, now - since, 1);
+}
 
 /**
  * ml_queue_init() - set up the kernel's side of a queue
@@ -47,6 +72,8 @@ int ml_queue_init(struct ml_queue *q, struct ml_session *s, u16 index,
 {
 	raw_spin_lock_init(&q->lock);
 	q->session = s;
+	q->synced_ns = local_clock();
+	q->mono = ktime_get_mono_fast_ns() - q->synced_ns;
 	q->ro = ro;
 	q->rw = rw;
 	q->req = (struct ml_ring_prod){
@@ -98,7 +125,7 @@ static enum ml_lib_counter judge(const struct ml_proxy_core *core,
 		return ML_LIB_CNT_RANGE;
 	if (d->flags & ML_LIB_DECISION_DECLINED)
 		return ML_LIB_CNT_DECLINED;
-	if (!ml_schema_pack(core->proxy->schema, d->out, value))
+	if (!ml_schema_pack(&core->packing, d->out, value))
 		return ML_LIB_CNT_RANGE;
 	return ML_LIB_CNT_DECIDE;
 }
@@ -118,10 +145,10 @@ static void decide(struct ml_queue *q, const struct ml_lib_decision *d, u64 now)
 	core = q->session->attached[e->slot];
 	verdict = judge(core, e, d, now, &value);
 	ml_count(core, verdict);
-	trace_ml_decide(core, e->obj, d, verdict, now - e->time_ns);
+	trace_ml_decide(core, e->obj, d, verdict, elapsed(now, e->time_ns));
 	apply = verdict == ML_LIB_CNT_DECIDE;
 	if (apply) {
-		u64 ns = max_t(u64, now - e->time_ns, 1);
+		u64 ns = elapsed(now, e->time_ns);
 
 		this_cpu_inc(core->cpu->latency[min(ilog2(ns),
 						    ML_LIB_NR_BUCKETS - 1)]);
@@ -142,10 +169,15 @@ static void decide(struct ml_queue *q, const struct ml_lib_decision *d, u64 now)
 		ml_count(core, ML_LIB_CNT_UNMATCHED);
 }
 
-/* Take up to @max decisions from the ring. Returns how many there were. */
+/*
+ * Take up to @max decisions from the ring, at most DRAIN_BATCH. Returns how many
+ * there were. All are copied before the first is looked at: the lines come from
+ * another CPU, and the processor fetches one while it waits for the next only as
+ * long as no atomic operation is in its way.
+ */
 static u32 drain(struct ml_queue *q, u32 max, u64 now)
 {
-	struct ml_lib_decision d;
+	struct ml_lib_decision d[DRAIN_BATCH];
 	const void *slot;
 	u32 n;
 
@@ -154,23 +186,26 @@ static u32 drain(struct ml_queue *q, u32 max, u64 now)
 		slot = ml_ring_cons_peek(&q->dec, n);
 		if (!slot)
 			break;
-		copy_decision(&d, slot);
-		decide(q, &d, now);
+		copy_decision(&d[n], slot);
 	}
-	if (n)
-		ml_ring_cons_release(&q->dec, n);
+	if (!n)
+		return 0;
+	ml_ring_cons_release(&q->dec, n);
+	for (u32 i = 0; i < n; i++)
+		decide(q, &d[i], now);
 	return n;
 }
 
-/* Publish a slot and wake the agent if it asked for that. */
-static void publish(struct ml_queue *q, void *slot)
+/*
+ * Behind ml_ring_prod_publish(): wake the agent if it asked for that. No barrier,
+ * because the agent asks first and calls ml_queue_ready() then, under the same
+ * lock: either that sees the record, or this sees what the agent stored.
+ */
+static void wake(struct ml_queue *q)
 {
-	u32 token;
+	u32 token = READ_ONCE(q->rw->need_wakeup);		/* (D) */
 
-	ml_ring_prod_publish(&q->req, slot);
-	smp_mb();							/* (C) */
-	token = READ_ONCE(q->rw->need_wakeup);
-	if ((token & 1) && token != q->woken) {
+	if (unlikely((token & 1) && token != q->woken)) {
 		q->woken = token;
 		ml_session_wake(q->session);
 	}
@@ -210,7 +245,7 @@ reserve(struct ml_queue *q, struct ml_proxy_core *core, u8 type, u32 bytes,
 	r->proxy = core->id;
 	r->type = type;
 	r->words = bytes / 8;
-	r->time_ns = now;
+	r->time_ns = monotonic(q, now);
 	r->object = id;
 	return r;
 drop:
@@ -234,7 +269,7 @@ drop:
 u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 		    u64 id, const void *features, u32 timeout_us)
 {
-	u32 bytes = core->proxy->schema->feature_bytes;
+	u32 bytes = core->feature_bytes;
 	struct ml_inflight_entry *e;
 	struct ml_lib_request *r;
 	unsigned long flags;
@@ -243,7 +278,7 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 
 	raw_spin_lock_irqsave(&q->lock, flags);
 	/* Under the lock, so that no request is younger than now. */
-	now = ktime_get_mono_fast_ns();
+	now = local_clock();
 	if (now - q->looked_ns >= LOOK_NS) {
 		q->looked_ns = now;
 		drain(q, DRAIN_SUBMIT, now);
@@ -260,6 +295,13 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 		goto out;	/* an unpublished slot is simply used again */
 	}
 	cookie = e->cookie;
+	r->cookie = cookie;
+	memcpy(r->payload, features, bytes);
+	ml_ring_prod_publish(&q->req, r);
+	/*
+	 * The agent can begin. Its decision waits for the lock, so the entry may
+	 * be filled in while the slot's cache lines are on their way.
+	 */
 	e->time_ns = now;
 	e->deadline_ns = now + NSEC_PER_USEC *
 			 (timeout_us ?: READ_ONCE(core->deadline_us));
@@ -267,10 +309,8 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 	e->gen = ml_advice_gen(core->advice, obj);
 	e->slot = core->slot;
 	e->wait = timeout_us ? ML_INFLIGHT_WAITING : ML_INFLIGHT_ASYNC;
-	r->cookie = cookie;
-	memcpy(r->payload, features, bytes);
-	publish(q, r);
 	ml_count(core, ML_LIB_CNT_SUBMIT);
+	wake(q);
 	trace_ml_submit(core, obj, cookie);
 out:
 	raw_spin_unlock_irqrestore(&q->lock, flags);
@@ -291,18 +331,18 @@ out:
 bool ml_queue_report(struct ml_queue *q, struct ml_proxy_core *core, u64 cookie,
 		     u64 id, const struct ml_lib_feedback *fb)
 {
-	u64 now = ktime_get_mono_fast_ns();
 	struct ml_lib_request *r;
 	unsigned long flags;
 
 	BUILD_BUG_ON(sizeof(*fb) % 8);
 	raw_spin_lock_irqsave(&q->lock, flags);
-	r = reserve(q, core, ML_LIB_RECORD_FEEDBACK, sizeof(*fb), id, now);
+	r = reserve(q, core, ML_LIB_RECORD_FEEDBACK, sizeof(*fb), id, local_clock());
 	if (r) {
 		r->cookie = cookie;
 		memcpy(r->payload, fb, sizeof(*fb));
-		publish(q, r);
+		ml_ring_prod_publish(&q->req, r);
 		ml_count(core, ML_LIB_CNT_FEEDBACK);
+		wake(q);
 	}
 	raw_spin_unlock_irqrestore(&q->lock, flags);
 	return r;
@@ -328,7 +368,7 @@ bool ml_queue_poll(struct ml_queue *q)
 		return false;
 	if (!raw_spin_trylock_irqsave(&q->lock, flags))
 		return false;
-	found = drain(q, DRAIN_BATCH, ktime_get_mono_fast_ns());
+	found = drain(q, DRAIN_BATCH, local_clock());
 	raw_spin_unlock_irqrestore(&q->lock, flags);
 	return found;
 }
@@ -348,7 +388,7 @@ u32 ml_queue_kick(struct ml_queue *q)
 
 	do {
 		raw_spin_lock_irq(&q->lock);
-		n = drain(q, DRAIN_BATCH, ktime_get_mono_fast_ns());
+		n = drain(q, DRAIN_BATCH, local_clock());
 		raw_spin_unlock_irq(&q->lock);
 		sum += n;
 		cond_resched();
@@ -383,11 +423,18 @@ void ml_queue_purge(struct ml_queue *q, int slot)
  * ml_queue_ready() - is there something for the agent?
  * @q: the queue
  *
- * Context: Any. May be wrong while the agent moves on, which is its own affair.
+ * What is published after this sees need_wakeup as the caller of poll() left it.
+ *
+ * Context: Process. Wrong while the agent moves on, which is its own affair.
  */
 bool ml_queue_ready(struct ml_queue *q)
 {
-	return READ_ONCE(q->req.pos) != READ_ONCE(q->rw->req_cons);
+	u32 pos;
+
+	raw_spin_lock_irq(&q->lock);				/* (D) */
+	pos = q->req.pos;
+	raw_spin_unlock_irq(&q->lock);
+	return pos != READ_ONCE(q->rw->req_cons);
 }
 
 /**
@@ -443,7 +490,7 @@ enum ml_inflight_wait ml_queue_answer(struct ml_queue *q, u64 cookie,
 	struct ml_inflight_entry *e;
 
 	raw_spin_lock_irq(&q->lock);
-	drain(q, DRAIN_BATCH, ktime_get_mono_fast_ns());
+	drain(q, DRAIN_BATCH, local_clock());
 	e = ml_inflight_find(&q->inflight, cookie);
 	if (e) {
 		wait = e->wait;

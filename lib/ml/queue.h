@@ -29,6 +29,8 @@ struct ml_session;
  * @rw: shared page that the agent writes
  * @session: whose queue it is
  * @looked_ns: when a submitter last looked for decisions
+ * @synced_ns: when @mono was last worked out
+ * @mono: CLOCK_MONOTONIC minus local_clock()
  * @woken: the last value of need_wakeup that was honoured
  * @waiters: threads in ml_decide()
  * @unmatched: decisions that answered no request
@@ -42,6 +44,8 @@ struct ml_queue {
 	struct ml_lib_queue_rw *rw;
 	struct ml_session *session;
 	u64 looked_ns;
+	u64 synced_ns;
+	u64 mono;
 	u32 woken;
 	u32 waiters;
 	u32 unmatched;

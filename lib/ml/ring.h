@@ -22,7 +22,8 @@
  * (B) orders the consumer's reads before the slot is written again.
  *
  * Before it sleeps, a side raises a flag in a word of its own; the other side
- * looks at the flag after it has published:
+ * looks at the flag after it has published. A consumer without a lock in common
+ * with the producer (the kernel, waiting for a decision) does it so:
  *
  *	store flag				STORE-RELEASE seq
  *	smp_mb()			(C)	smp_mb()		(C)
@@ -30,6 +31,17 @@
  *
  * (C) is the store-buffering pattern: at least one side sees what the other
  *     wrote, so a wake-up is never lost.
+ *
+ * The kernel publishes requests under a lock, and the agent cannot sleep without
+ * the kernel. So there the sleeper pays, and no submission has a barrier:
+ *
+ *	store flag				lock
+ *	poll(): lock			(D)	STORE-RELEASE seq
+ *		load position			load flag; wake up if set
+ *		unlock				unlock			(D)
+ *	sleep if nothing was published
+ *
+ * (D) whoever has the lock second sees what the first wrote before.
  *
  * What the peer writes is the consumer's position (towards a producer) and
  * sequences and content (towards a consumer). Each is loaded once. A position
@@ -44,12 +56,20 @@
 #ifdef __KERNEL__
 #include <linux/build_bug.h>
 #include <linux/errno.h>
+#include <linux/prefetch.h>
 #include <linux/types.h>
 #include <asm/barrier.h>
 #include <asm/rwonce.h>
 #else
 #include "ml_kernel.h"		/* the same names in user space */
 #endif
+
+/*
+ * How many slots ahead a producer asks for the cache lines that it is going to
+ * write. They are with the consumer; further ahead its prefetcher would take
+ * them back.
+ */
+#define ML_RING_AHEAD	2
 
 /**
  * struct ml_ring_prod - private state of a producer
@@ -113,8 +133,13 @@ static inline int ml_ring_prod_next(struct ml_ring_prod *r, void **slot)
  */
 static inline void ml_ring_prod_publish(struct ml_ring_prod *r, void *slot)
 {
+	char *ahead = (char *)r->slots +
+		      (size_t)((r->pos + ML_RING_AHEAD) & r->mask) * r->slot_size;
+
 	r->pos++;
 	smp_store_release((u32 *)slot, r->pos);				/* (A) */
+	prefetchw(ahead);
+	prefetchw(ahead + r->slot_size - 1);
 }
 
 /**

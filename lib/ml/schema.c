@@ -28,6 +28,12 @@ static bool field_ok(const struct ml_lib_field *f)
 	       f->min <= f->max;
 }
 
+/* Bits that an output takes in the advice word. */
+static u32 output_bits(const struct ml_lib_field *f)
+{
+	return fls64(f->max - f->min);
+}
+
 /**
  * ml_schema_check() - is a schema sound?
  * @name: the proxy's name
@@ -62,9 +68,31 @@ int ml_schema_check(const char *name, const struct ml_schema *s)
 		if (!field_ok(f) || f->type != ML_LIB_S32 || f->offset != i ||
 		    f->min < S32_MIN || f->max > S32_MAX)
 			return -EINVAL;
-		bits += ml_schema_bits(f);
+		bits += output_bits(f);
 	}
 	return bits <= ML_ADVICE_VALUE_BITS ? 0 : -EINVAL;
+}
+
+/**
+ * ml_schema_packing() - work out how outputs are packed
+ * @s: a schema that ml_schema_check() accepts
+ * @p: set to that
+ */
+void ml_schema_packing(const struct ml_schema *s, struct ml_packing *p)
+{
+	u32 shift = 0;
+
+	p->nr = s->nr_outputs;
+	for (u32 i = 0; i < s->nr_outputs; i++) {
+		const struct ml_lib_field *f = &s->outputs[i];
+		u32 bits = output_bits(f);
+
+		p->out[i].min = f->min;
+		p->out[i].span = f->max - f->min;
+		p->out[i].shift = shift;
+		p->out[i].mask = (1U << bits) - 1;
+		shift += bits;
+	}
 }
 
 /* FNV-1a, see http://www.isthe.com/chongo/tech/comp/fnv/ */

@@ -163,10 +163,9 @@ int main(void)
 		while (work())
 			if (ioctl(dev, ML_LIB_IOC_KICK, &kick))
 				err(1, "kick");
-		/* Ask to be woken, look once more, then sleep. */
+		/* Ask to be woken, then sleep unless poll() finds something. */
 		WRITE_ONCE(rw->need_wakeup, ++token);
-		smp_mb();						/* (C) */
-		if (!ml_ring_cons_peek(&req, 0) && poll(&pfd, 1, -1) < 0)
+		if (poll(&pfd, 1, -1) < 0)
 			err(1, "poll");
 		WRITE_ONCE(rw->need_wakeup, ++token);
 	}

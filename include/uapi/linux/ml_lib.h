@@ -72,7 +72,7 @@ struct ml_lib_queue_ro {
  * @req_cons: position up to which the agent has consumed requests
  * @__reserved0: keeps the words apart
  * @need_wakeup: an odd number asks to be woken once: store a new odd number,
- *	execute a full barrier, check the next slot, then sleep in poll();
+ *	call poll(), and sleep, there or elsewhere, only if it finds nothing;
  *	store an even number when busy again
  * @__reserved1: keeps the words apart
  * @dec: decision slots begin here

@@ -16,7 +16,7 @@
 #include <linux/log2.h>
 #include <linux/ml_lib.h>
 #include <linux/nospec.h>
-#include <linux/timekeeping.h>
+#include <linux/sched/clock.h>
 
 #include "../advice.h"
 #include "../inflight.h"
@@ -36,6 +36,7 @@
 DEFINE_RAW_SPINLOCK(ml_bench_lock);
 
 static struct ml_inflight inflight;
+static struct ml_packing packing;
 static struct ml_advice *advice;
 static u64 counter[ML_LIB_NR_COUNTERS], latency[ML_LIB_NR_BUCKETS];
 static u32 window, used;
@@ -56,6 +57,7 @@ int ml_bench_contract_begin(bool bare)
 
 	ml_bench_bare = bare;
 	memset(answered, 0, sizeof(answered));
+	ml_schema_packing(&ml_bench_schema, &packing);
 	err = ml_inflight_init(&inflight, 0, NR_INFLIGHT);
 	if (err)
 		return err;
@@ -115,7 +117,7 @@ bool ml_bench_open_request(u32 obj, struct ml_bench_request *r)
 		r->time_ns = 0;
 		return true;
 	}
-	now = ktime_get_mono_fast_ns();
+	now = local_clock();
 	if (!charge())
 		return false;
 	e = ml_inflight_take(&inflight, now, &evicted);
@@ -164,12 +166,12 @@ static void decide(const struct ml_bench_answer *answer, u64 now)
 		counter[ML_LIB_CNT_DEADLINE]++;
 		return;
 	}
-	if (!ml_schema_pack(&ml_bench_schema, out, &value)) {
+	if (!ml_schema_pack(&packing, out, &value)) {
 		counter[ML_LIB_CNT_RANGE]++;
 		return;
 	}
 	counter[ML_LIB_CNT_DECIDE]++;
-	latency[min(ilog2(max(now - e->time_ns, 1ULL)),
+	latency[min(ilog2(max_t(s64, now - e->time_ns, 1)),
 		    ML_LIB_NR_BUCKETS - 1)]++;
 	ml_advice_set(advice, e->obj, e->gen, value, jiffies, TTL);
 }
@@ -191,7 +193,7 @@ void ml_bench_answer(const struct ml_bench_answer *answer, u32 nr)
 			answer_bare(&answer[i]);
 	} else {
 		raw_spin_lock_irqsave(&ml_bench_lock, flags);
-		now = ktime_get_mono_fast_ns();
+		now = local_clock();
 		for (u32 i = 0; advice && i < nr; i++)
 			decide(&answer[i], now);
 		raw_spin_unlock_irqrestore(&ml_bench_lock, flags);
@@ -227,7 +229,7 @@ bool ml_bench_answered(u32 obj, s32 *value)
 	if (!ml_bench_bare) {
 		if (ml_advice_get(advice, obj, jiffies, &word))
 			return false;
-		ml_schema_unpack(&ml_bench_schema, word, value);
+		ml_schema_unpack(&packing, word, value);
 		counter[ML_LIB_CNT_APPLY]++;
 		return true;
 	}

@@ -195,17 +195,18 @@ static void schema_hash_changes(struct kunit *test)
 static void schema_pack(struct kunit *test)
 {
 	struct model *m = model_new(test);
+	struct ml_packing p;
 
+	ml_schema_packing(&m->s, &p);
 	for (s32 x = 1; x <= 1000; x += 37) {
 		for (s32 y = -8; y <= 7; y++) {
 			s32 in[2] = { x, y }, out[2] = {};
 			u32 value;
 
-			KUNIT_ASSERT_TRUE(test, ml_schema_pack(&m->s, in,
-							       &value));
+			KUNIT_ASSERT_TRUE(test, ml_schema_pack(&p, in, &value));
 			KUNIT_EXPECT_LT(test, value,
 					1U << ML_ADVICE_VALUE_BITS);
-			ml_schema_unpack(&m->s, value, out);
+			ml_schema_unpack(&p, value, out);
 			KUNIT_EXPECT_EQ(test, out[0], x);
 			KUNIT_EXPECT_EQ(test, out[1], y);
 		}
@@ -225,11 +226,13 @@ static void schema_pack_range(struct kunit *test)
 		{ { 1, S32_MIN }, false }, { { 1, S32_MAX }, false },
 	};
 	struct model *m = model_new(test);
+	struct ml_packing p;
 	u32 value;
 
+	ml_schema_packing(&m->s, &p);
 	for (int i = 0; i < ARRAY_SIZE(cases); i++)
 		KUNIT_EXPECT_EQ_MSG(test,
-				    ml_schema_pack(&m->s, cases[i].out, &value),
+				    ml_schema_pack(&p, cases[i].out, &value),
 				    cases[i].good, "case %d", i);
 }
 
@@ -238,6 +241,7 @@ static void schema_pack_extremes(struct kunit *test)
 	struct model *m = model_new(test);
 	s32 low[2] = { S32_MIN, 3 };
 	s32 high[2] = { S32_MIN + 1000, 3 };
+	struct ml_packing p;
 	s32 out[2];
 	u32 value;
 
@@ -247,12 +251,13 @@ static void schema_pack_extremes(struct kunit *test)
 	m->out[1].min = 3;
 	m->out[1].max = 3;
 	KUNIT_ASSERT_EQ(test, ml_schema_check(m->name, &m->s), 0);
-	KUNIT_ASSERT_TRUE(test, ml_schema_pack(&m->s, low, &value));
-	ml_schema_unpack(&m->s, value, out);
+	ml_schema_packing(&m->s, &p);
+	KUNIT_ASSERT_TRUE(test, ml_schema_pack(&p, low, &value));
+	ml_schema_unpack(&p, value, out);
 	KUNIT_EXPECT_EQ(test, out[0], low[0]);
 	KUNIT_EXPECT_EQ(test, out[1], 3);
-	KUNIT_ASSERT_TRUE(test, ml_schema_pack(&m->s, high, &value));
-	ml_schema_unpack(&m->s, value, out);
+	KUNIT_ASSERT_TRUE(test, ml_schema_pack(&p, high, &value));
+	ml_schema_unpack(&p, value, out);
 	KUNIT_EXPECT_EQ(test, out[0], high[0]);
 	KUNIT_EXPECT_EQ(test, out[1], 3);
 	/* 23 bits in one output. */
@@ -260,11 +265,12 @@ static void schema_pack_extremes(struct kunit *test)
 	m->out[0].min = -1;
 	m->out[0].max = (1 << 23) - 2;
 	KUNIT_ASSERT_EQ(test, ml_schema_check(m->name, &m->s), 0);
+	ml_schema_packing(&m->s, &p);
 	out[0] = (1 << 23) - 2;
-	KUNIT_ASSERT_TRUE(test, ml_schema_pack(&m->s, out, &value));
+	KUNIT_ASSERT_TRUE(test, ml_schema_pack(&p, out, &value));
 	KUNIT_EXPECT_EQ(test, value, (1U << 23) - 1);
 	out[0] = 0;
-	ml_schema_unpack(&m->s, value, out);
+	ml_schema_unpack(&p, value, out);
 	KUNIT_EXPECT_EQ(test, out[0], (1 << 23) - 2);
 }
 

@@ -126,6 +126,10 @@ static void reap(struct uring *u)
 static int uring_wait(struct loop *loop, int timeout_ms)
 {
 	struct uring *u = to_uring(loop);
+	struct pollfd device = {
+		.fd = loop->agent ? mlagent_fd(loop->agent) : -1,
+		.events = POLLIN,
+	};
 	struct __kernel_timespec ts = {
 		.tv_sec = timeout_ms / 1000,
 		.tv_nsec = timeout_ms % 1000 * 1000000,
@@ -135,6 +139,10 @@ static int uring_wait(struct loop *loop, int timeout_ms)
 	int ret = 0;
 
 	arm_all(u);
+	/* The request armed long ago does not look: see mlagent_sleep_begin(). */
+	if (timeout_ms && poll(&device, 1, 0) > 0 &&
+	    device.revents & POLLIN)
+		timeout_ms = 0;
 	if (timeout_ms)
 		ret = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1,
 						       timeout_ms > 0 ? &ts :

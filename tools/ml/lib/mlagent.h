@@ -266,7 +266,9 @@ bool mlagent_kick_due(struct mlagent *agent, uint32_t queue, uint64_t now_ns);
  * @agent: the session
  *
  * Return: true if no record is there and the caller can sleep in poll();
- * mlagent_sleep_end() follows in either case.
+ * mlagent_sleep_end() follows in either case. Who sleeps elsewhere, as in io_uring
+ * with a poll request armed before, calls poll() with a timeout of zero first and
+ * stays awake if it returns POLLIN.
  */
 bool mlagent_sleep_begin(struct mlagent *agent);
 

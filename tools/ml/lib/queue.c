@@ -4,13 +4,14 @@
  *
  * Sleeping. An odd need_wakeup asks the kernel for one wake-up; each sleep uses
  * a new odd number, so the kernel can tell a new request to be woken from one
- * that it has already answered. The barrier between that store and the last
- * look at the rings is (C) of ring.h: either the kernel sees the number, or
- * the agent sees the record.
+ * that it has already answered. Between that store and the sleep there has to be
+ * a poll(), (D) of ring.h: either the kernel sees the number, or poll() sees the
+ * record. The look at the rings before it mostly saves the call; with a barrier it
+ * is (C), all that a stand-in for the kernel without the lock needs.
  *
  * Kicking. Decisions are fetched for free whenever the kernel submits to the
  * same queue. KICK is for the other times: a thread sleeps for the decision
- * (need_kick, the same barrier with the roles exchanged), or nothing has been
+ * (need_kick, with barrier (C) of ring.h), or nothing has been
  * submitted for a while.
  */
 #include <string.h>

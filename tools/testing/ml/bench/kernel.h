@@ -4,8 +4,8 @@
  * user space, so that the benchmark runs them as they are.
  *
  * What costs time has its cost: the queue's lock is an atomic exchange and a
- * store, smp_mb() a fence, a clock read rdtscp and a multiplication, a per-CPU
- * counter an addition without lock prefix. What has no counterpart is missing:
+ * store, smp_mb() a fence, local_clock() rdtsc and a multiplication,
+ * a per-CPU counter an addition without lock prefix. What has no counterpart is missing:
  * turning interrupts off and on, RCU's preemption count, static branches of
  * tracepoints (all of them a few cycles), the IPI of irq_work. "CPU" is what
  * bench_cpu says, one for each producer.
@@ -47,6 +47,7 @@ typedef void *fl_owner_t;
 #define S32_MIN		INT32_MIN
 #define S32_MAX		INT32_MAX
 #define NSEC_PER_USEC	1000L
+#define NSEC_PER_MSEC	1000000L
 #define USEC_PER_SEC	1000000L
 #define HZ		1000
 #define BIT_ULL(n)	(1ULL << (n))
@@ -159,11 +160,15 @@ static inline void *bench_zalloc(size_t size)
 /* Time: bench.c calibrates. */
 extern u32 bench_mult, bench_shift;
 extern unsigned long jiffies;
+static inline u64 local_clock(void)
+{
+	return (unsigned __int128)__rdtsc() * bench_mult >> bench_shift;
+}
+
 static inline u64 ktime_get_mono_fast_ns(void)
 {
-	unsigned int aux;
-
-	return (unsigned __int128)__rdtscp(&aux) * bench_mult >> bench_shift;
+	_mm_lfence();
+	return local_clock();
 }
 
 #define msecs_to_jiffies(ms)	((unsigned long)(ms))

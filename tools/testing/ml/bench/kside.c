@@ -185,6 +185,14 @@ bool kside_advice(struct kside *k, u64 n, s32 *out)
 	return ml_advice_read(&k->proxy, n % KSIDE_OBJECTS, out);
 }
 
+bool kside_ready(struct kside *k)
+{
+	for (u32 i = 0; i < k->nr_queues; i++)
+		if (ml_queue_ready(&k->session.queues[i]))
+			return true;
+	return false;
+}
+
 u32 kside_kick(struct kside *k, u32 queue)
 {
 	return ml_queue_kick(&k->session.queues[queue]);

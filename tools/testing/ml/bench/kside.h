@@ -46,6 +46,9 @@ bool kside_advice(struct kside *k, uint64_t n, int32_t *out);
 bool kside_decide(struct kside *k, uint64_t n, const void *features,
 		  int32_t *out);
 
+/* What poll() does: is there something for the agent? */
+bool kside_ready(struct kside *k);
+
 /* What KICK does */
 uint32_t kside_kick(struct kside *k, uint32_t queue);
 

@@ -128,7 +128,7 @@ static void ml_sleep(struct ml *m)
 	struct pollfd pfd = { .fd = m->agent.fd, .events = POLLIN };
 	eventfd_t v;
 
-	if (mlagent_sleep_begin(&m->agent)) {
+	if (mlagent_sleep_begin(&m->agent) && !kside_ready(m->k)) {
 		if (poll(&pfd, 1, -1) != 1)
 			err(2, "poll");
 		if (eventfd_read(m->agent.fd, &v))
