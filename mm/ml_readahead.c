@@ -16,8 +16,8 @@
  * A read() that misses alone, with nothing cached before it, is read as it is:
  * no window has a part in that. While a file is read so, its episodes are plain.
  * Advice could not make them better, so nobody is asked; the agent sleeps, and
- * events are hardly more than counted. With the first one that uses a window a
- * new episode begins, as short as a new file's, after which advice is asked for.
+ * events are hardly more than counted. When windows are used again a new episode
+ * begins, as short as a new file's, after which advice is asked for.
  *
  * Nothing is written to struct file_ra_state: advice replaces the limit at the
  * moment of use, and a window that is larger shrinks at its next mark. So there
@@ -246,7 +246,7 @@ struct ml_proxy ml_ra_proxy = {
  * @event: what the last event was
  * @mapped: the next mark was reached through a mapping; set without the lock
  * @advised: the last event had advice
- * @plain: so was the episode before, and no window was used since
+ * @plain: the episode is plain, like the one before, as far as it is known
  * @window: limit of the window that was in force
  * @before: the same of the episode before, or 0
  * @delta: distance of the last jump
@@ -539,8 +539,10 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 		ml_report(&ml_ra_proxy, e->cookie, e->id, &fb);
 		e->cookie = 0;
 	}
-	e->plain = e->sum.used * PLAIN <= e->sum.read &&
-		   e->sum.unsure * PLAIN <= e->sum.events;
+	/* A plain episode has no features, and is ended by ml_ra_plain(). */
+	if (e->sum.used * PLAIN <= e->sum.read &&
+	    e->sum.unsure * PLAIN <= e->sum.events)
+		e->plain = true;
 	if (!e->plain)
 		ml_ra_ask(slot, e, ractl, ns, &f);
 	else if (!e->advised && e->last - e->asked > ENTRY_LIFE)
@@ -550,20 +552,16 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 	ml_ra_begin(e, now, e->last);
 }
 
-/*
- * Did the last event use a window? What it did is seen only now. A fault that
- * read nothing ahead would have, with advice.
- */
-static bool ml_ra_used(const struct ml_ra_entry *e,
-		       const struct file_ra_state *ra)
+/* Did the last event change the window? What it did is seen only now. */
+static bool ml_ra_windowed(const struct ml_ra_entry *e,
+			   const struct file_ra_state *ra)
 {
-	return ra->start != e->start || ra->size != e->size ||
-	       e->event != ML_RA_MISS;
+	return ra->start != e->start || ra->size != e->size;
 }
 
 /*
- * Or might it have, with another limit? How many pages are cached before a miss
- * is looked up to the limit only, and has to be more than are requested.
+ * Might it have used one, with another limit? How many pages are cached before a
+ * miss is looked up to the limit only, and has to be more than are requested.
  */
 static bool ml_ra_unsure(const struct ml_ra_entry *e,
 			 const struct file_ra_state *ra)
@@ -572,62 +570,86 @@ static bool ml_ra_unsure(const struct ml_ra_entry *e,
 }
 
 /*
- * Count an event. What the last event read and how much of it was consumed is
- * seen only now: ra->start and ra->size are as the last event left them.
+ * Count an event, and what the last one read and how much of that was consumed:
+ * ra->start and ra->size are as it left them.
  */
 static void ml_ra_count(struct ml_ra_entry *e,
 			struct readahead_control *ractl,
 			enum ml_ra_event event, bool mapped, u32 req_count)
 {
 	const struct file_ra_state *ra = ractl->ra;
-	u64 file_pages = ml_ra_file_pages(ractl);
-	pgoff_t index = readahead_index(ractl);
-	bool windowed = ra->start != e->start || ra->size != e->size;
-	u64 start = windowed ? ra->start : e->index;
+	bool windowed = ml_ra_windowed(e, ra);
+	pgoff_t index = readahead_index(ractl), last = e->index;
+	u64 start = windowed ? ra->start : last;
 	u64 reach = start + (windowed ? ra->size :
 			     e->event == ML_RA_MARK ? 0 : e->req_count);
+	u32 read;
 
-	reach = min(reach, max(file_pages, start));
-	e->sum.events++;
-	if (ml_ra_used(e, ra))
-		e->sum.used += max(reach - start, 1);
+	reach = min(reach, max(ml_ra_file_pages(ractl), start));
+	read = reach - start;
+	/* A fault that read nothing ahead would have, with advice. */
+	if (windowed || e->event != ML_RA_MISS)
+		e->sum.used += max(read, 1);
 	else
 		e->sum.unsure += ml_ra_unsure(e, ra);
+	e->sum.events++;
 	e->sum.miss += event == ML_RA_MISS;
 	e->sum.mapped += mapped;
 	e->sum.advised += e->advised;
-	e->sum.read += reach - start;
-	e->sum.request += ml_ra_log2(req_count);
+	e->sum.read += read;
+	/* Most requests are for one page, and log2(1) is 0. */
+	if (req_count > 1)
+		e->sum.request += ml_ra_log2(req_count);
 
 	/* Read ahead, not reached by a mark, and no longer there. */
-	e->sum.thrash += event != ML_RA_MARK && windowed && index < reach &&
-			 index >= min_t(u64, start, e->index);
+	if (windowed && event != ML_RA_MARK && index < reach &&
+	    index >= min_t(u64, start, last))
+		e->sum.thrash++;
 
-	if (index >= e->index && index <= max_t(u64, reach, e->index) + 1) {
+	if (index >= last && index <= max_t(u64, reach, last) + 1) {
 		e->sum.sequential++;
-		e->sum.consumed += index - e->index;
-		e->sum.progress += index - e->index;
+		e->sum.consumed += index - last;
+		e->sum.progress += index - last;
 	} else {
-		long delta = index - e->index;
+		long delta = index - last;
+		unsigned long far = abs(delta);
 		u64 pos = DIV_ROUND_UP_ULL((u64)ra->prev_pos, PAGE_SIZE);
 
 		e->sum.backward += delta < 0;
-		e->sum.near += abs(delta) <= NEAR;
+		e->sum.near += far <= NEAR;
 		e->sum.stride += delta == e->delta;
-		e->sum.jump += ml_ra_log2(abs(delta) + 1UL);
-		e->sum.progress += min_t(u64, abs(delta), FAR);
+		e->sum.jump += ml_ra_log2(far + 1);
+		e->sum.progress += min(far, FAR);
 		e->delta = delta;
 		/*
 		 * read() tells how far it got before the jump, and backward
 		 * through a mapping all of the window's first half was used.
 		 */
-		if (!mapped && pos > e->index && pos <= reach)
-			e->sum.consumed += pos - e->index;
+		if (!mapped && pos > last && pos <= reach)
+			e->sum.consumed += pos - last;
 		else if (index < start && index + req_count >= start)
-			e->sum.consumed += e->index > index ? e->index - index : 1;
+			e->sum.consumed += last > index ? last - index : 1;
 		else
 			e->sum.consumed += e->req_count;
 	}
+}
+
+/*
+ * Count an event in a plain episode: what the device wants to know. Returns false
+ * if it is plain no more. That a page or two were cached before a random read is
+ * no stream yet; it is one if the window's mark is reached, or with large windows.
+ */
+static bool ml_ra_plain(struct ml_ra_entry *e, const struct file_ra_state *ra)
+{
+	bool windowed = ml_ra_windowed(e, ra);
+	u32 read = windowed ? ra->size : e->req_count;
+
+	e->sum.events++;
+	e->sum.read += read;
+	if (windowed)
+		e->sum.used += read;
+	return e->event == ML_RA_MISS && !ml_ra_unsure(e, ra) &&
+	       e->sum.used * PLAIN <= max(e->sum.read, LONG);
 }
 
 /* The slot of a set that is free, or else idle for longest; -1 if none is. */
@@ -691,13 +713,14 @@ static bool ml_ra_over(const struct ml_ra_entry *e)
 /* Advice for a slot, within what is allowed. */
 static bool ml_ra_advice(u32 slot, const struct file_ra_state *ra, u32 *window)
 {
-	u32 cap;
+	u32 most = ra->ra_pages;
 	s32 out;
 
 	if (!ml_advice_read(&ml_ra_proxy, slot, &out))
 		return false;
-	cap = ml_proxy_cap(&ml_ra_proxy, 0);
-	*window = min_t(u32, out, max(ra->ra_pages, cap));
+	if (out > most)
+		most = max_t(u32, most, ml_proxy_cap(&ml_ra_proxy, 0));
+	*window = min_t(u32, out, most);
 	return true;
 }
 
@@ -717,17 +740,11 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot,
 		e->last = now;
 		ml_ra_begin(e, ktime_get_ns(), now);
 	} else {
-		bool anew = false;
+		bool anew = e->plain && !ml_ra_plain(e, ra);
 
 		e->last = now;
-		if (!e->plain) {
+		if (!e->plain)
 			ml_ra_count(e, ractl, event, mapped, req_count);
-		} else {
-			/* What the device wants to know, until that changes. */
-			e->sum.events++;
-			e->sum.read += e->req_count;
-			anew = ml_ra_used(e, ra) || ml_ra_unsure(e, ra);
-		}
 		if (anew || ml_ra_over(e))
 			ml_ra_end(t, slot, e, ractl);
 		if (anew) {
