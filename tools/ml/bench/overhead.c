@@ -6,21 +6,30 @@
  * cache and has to come over from there. Of the rings full in a turn the first,
  * with cold caches, is not counted, and the fastest of the others is, because
  * one during which something else ran is no use; of the turns the median.
+ *
+ * Between them stands a loop that takes requests from the rings and puts
+ * decisions there, record by record and without a library, but is given the
+ * features as numbers like the others: what the rings cost an agent that was
+ * written for one model.
  */
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bench.h"
 #include "clock.h"
 #include "count.h"
+#include "internal.h"
 #include "torch-loop.h"
 
 #define ROUNDS		101
 #define BURSTS		6	/* in a turn, besides the first */
 
-enum { AGENT, OWN, LOOP, PLAIN, NR_WAYS };
+enum { AGENT, OWN, RINGS, LOOP, PLAIN, NR_WAYS };
 
 static const char *const way_name[NR_WAYS] = {
-	"agent", "agent-without-model", "libtorch-loop", "libtorch-loop-plain"
+	"agent", "agent-without-model", "libtorch-loop-rings", "libtorch-loop",
+	"libtorch-loop-plain"
 };
 
 /* Return: ns, or negative on failure. */
@@ -44,6 +53,62 @@ static double own(struct bench *b, unsigned int batch)
 	/* The sizes are still those of the forwards before. */
 	count.batches = batches;
 	return ns;
+}
+
+/* Return: how many requests were copied to @payload and @cookie. */
+static unsigned int copy(struct ml_ring_cons *req, unsigned int max,
+			 uint8_t *payload, size_t bytes, uint64_t *cookie)
+{
+	const struct ml_lib_request *r;
+	unsigned int nr = 0;
+
+	while (nr < max && (r = ml_ring_cons_peek(req, nr))) {
+		memcpy(payload + nr * bytes, r->payload, bytes);
+		cookie[nr++] = r->cookie;
+	}
+	if (nr)
+		ml_ring_cons_release(req, nr);
+	return nr;
+}
+
+/* From ring to ring with nothing but the model. Return: ns, or negative. */
+static double rings(struct bench *b, unsigned int batch,
+		    struct torch_loop *loop)
+{
+	static uint8_t payload[MAX_BATCH * UINT8_MAX * 8];
+	static uint64_t cookie[MAX_BATCH];
+	const struct case_head *h = b->c.head;
+	struct mlagent_queue *q = &b->run.agent->queue[0];
+
+	standin_begin();
+	while (!standin_done()) {
+		unsigned int nr = copy(&q->req, batch, payload,
+				       h->feature_bytes, cookie);
+		const float *out;
+
+		if (!nr)
+			continue;
+		/* A cookie is the place in the stream. */
+		out = torch_loop_forward(loop, b->c.input + cookie[0] %
+					 h->nr_rows * h->nr_features, nr,
+					 h->nr_features);
+		if (!out)
+			return -1;
+		for (unsigned int i = 0; i < nr; i++) {
+			struct ml_lib_decision *dec;
+			void *slot;
+
+			if (ml_ring_prod_next(&q->dec, &slot))
+				return -1;
+			dec = slot;
+			dec->flags = 0;
+			dec->cookie = cookie[i];
+			for (unsigned int j = 0; j < h->nr_outputs; j++)
+				dec->out[j] = lrintf(*out++);
+			ml_ring_prod_publish(&q->dec, slot);
+		}
+	}
+	return b->order->best_ns;
 }
 
 /* Return: ns, or negative on failure. */
@@ -96,16 +161,19 @@ static void print_all(const struct bench *b, unsigned int batch,
 	} ratio[] = {
 		{ "overhead", AGENT, LOOP },
 		{ "overhead_plain", AGENT, PLAIN },
+		{ "overhead_of_agent", AGENT, RINGS },
+		{ "overhead_of_rings", RINGS, LOOP },
 	};
 	double v[ROUNDS];
 	char note[64];
 
-	for (int i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(ratio) / sizeof(ratio[0]); i++) {
 		for (int r = 0; r < ROUNDS; r++)
 			v[r] = per[ratio[i].way][r] / per[ratio[i].against][r];
 		snprintf(note, sizeof(note), "time / that of %s",
 			 way_name[ratio[i].against]);
-		print(b, "agent", batch, ratio[i].metric, v, "x", note);
+		print(b, way_name[ratio[i].way], batch, ratio[i].metric, v, "x",
+		      note);
 	}
 	snprintf(note, sizeof(note), "%.1f requests per forward", rows);
 	for (int way = 0; way < NR_WAYS; way++)
@@ -131,6 +199,7 @@ static int measure(struct bench *b, unsigned int batch,
 		own_mem[at] = (double)count.agent / count.batches;
 		torch_mem[at] = (double)count.torch / count.batches;
 		ns[OWN] = own(b, batch);
+		ns[RINGS] = rings(b, batch, loop[LOOP]);
 		ns[LOOP] = bare(b, loop[LOOP]);
 		ns[PLAIN] = bare(b, loop[PLAIN]);
 		for (int way = 0; way < NR_WAYS; way++) {
