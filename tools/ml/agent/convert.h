@@ -2,8 +2,8 @@
 /*
  * Conversion between the integers of the kernel and the numbers of a model.
  *
- * The schema is read once, when a model is opened; what is left to do for each
- * request are loops over arrays, which the compiler vectorises.
+ * The schema is read once, when a model is opened; what is left to do for a
+ * batch are loops over its requests, by vectors.
  */
 #ifndef _ML_CONVERT_H
 #define _ML_CONVERT_H
@@ -13,14 +13,20 @@
 
 #include "mlagent.h"
 
+/* Features that are converted at once */
+#define CONVERT_LANES	8
+
 /**
- * struct convert_run - features of one type that lie side by side
+ * struct convert_block - features of one type that lie side by side
  * @type: enum ml_lib_type
  * @offset: of the first one in the payload, in bytes
  * @first: index of the first one
- * @nr: how many
+ * @nr: how many, at most CONVERT_LANES
+ *
+ * Where there are more than fit into a block and not a multiple, the last two
+ * blocks overlap.
  */
-struct convert_run {
+struct convert_block {
 	uint16_t type;
 	uint16_t offset;
 	uint16_t first;
@@ -29,9 +35,10 @@ struct convert_run {
 
 /**
  * struct convert - how to convert for a schema
- * @nr_runs: runs of features
+ * @nr_blocks: blocks of features
+ * @nr_features: number of features
  * @nr_outputs: number of outputs
- * @run: the runs
+ * @block: the blocks
  * @scale: of each feature
  * @wide: the same for the types of which float does not hold every value
  * @out_scale: of each output
@@ -39,9 +46,10 @@ struct convert_run {
  * @high: greatest integer of each output
  */
 struct convert {
-	unsigned int nr_runs;
+	unsigned int nr_blocks;
+	unsigned int nr_features;
 	unsigned int nr_outputs;
-	struct convert_run run[ML_LIB_MAX_FEATURES];
+	struct convert_block block[ML_LIB_MAX_FEATURES];
 	float scale[ML_LIB_MAX_FEATURES];
 	double wide[ML_LIB_MAX_FEATURES];
 	double out_scale[ML_LIB_MAX_OUTPUTS];
@@ -49,8 +57,17 @@ struct convert {
 	double high[ML_LIB_MAX_OUTPUTS];
 };
 
-/* What became of the outputs of a request */
-enum convert_result { CONVERT_OK, CONVERT_NAN, CONVERT_RANGE };
+/**
+ * struct convert_tally - what became of outputs, counted by request
+ * @decided: decisions were made of them
+ * @declined: one was not finite
+ * @range: one was not in the range of the schema
+ */
+struct convert_tally {
+	uint64_t decided;
+	uint64_t declined;
+	uint64_t range;
+};
 
 /**
  * convert_init() - plan the conversion
@@ -62,24 +79,29 @@ enum convert_result { CONVERT_OK, CONVERT_NAN, CONVERT_RANGE };
 int convert_init(struct convert *c, const struct mlagent_schema *schema);
 
 /**
- * convert_features() - the features of a request, in units of the schema
+ * convert_features() - the features of requests, in units of the schema
  * @c: the plan
- * @payload: of the request
- * @row: set to as many numbers as the schema has features, each the quotient of
- *	integer and scale, rounded once
+ * @req: the requests
+ * @nr: how many
+ * @row: set to as many numbers for each as the schema has features, each the
+ *	quotient of integer and scale, rounded once
  */
-void convert_features(const struct convert *c, const void *payload, float *row);
+void convert_features(const struct convert *c,
+		      const struct ml_lib_request *const *req, unsigned int nr,
+		      float *row);
 
 /**
- * convert_outputs() - the outputs of a request, as integers of the schema
+ * convert_outputs() - make decisions of outputs
  * @c: the plan
- * @row: the outputs in units of the schema
- * @value: set to the rounded outputs; without meaning unless CONVERT_OK
- *
- * Return: CONVERT_NAN if one is not finite, else CONVERT_RANGE if one is not in
- * the range of the schema, else CONVERT_OK.
+ * @row: the outputs in units of the schema, row by row
+ * @nr: how many rows
+ * @flags: of every decision
+ * @dec: out is set to the rounded outputs; where that is not possible, it is
+ *	zero and ML_LIB_DECISION_DECLINED is added to flags
+ * @tally: added to
  */
-enum convert_result convert_outputs(const struct convert *c, const float *row,
-				    int32_t *value);
+void convert_outputs(const struct convert *c, const float *row, unsigned int nr,
+		     uint32_t flags, struct ml_lib_decision *dec,
+		     struct convert_tally *tally);
 
 #endif /* _ML_CONVERT_H */

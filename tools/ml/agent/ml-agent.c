@@ -331,7 +331,8 @@ static void summary(const struct run *r)
 		     " decided=%" PRIu64 " declined=%" PRIu64 " range=%" PRIu64
 		     " failed=%" PRIu64 " ring_full=%" PRIu64,
 		     m->schema->name, m->requests, m->feedbacks, m->batches,
-		     m->decided, m->declined, m->range, m->failed, m->full);
+		     m->tally.decided, m->tally.declined, m->tally.range,
+		     m->failed, m->full);
 	}
 	note("kicks=%" PRIu64 " sleeps=%" PRIu64 " foreign=%" PRIu64, r->kicks,
 	     r->sleeps, r->foreign);

@@ -86,8 +86,9 @@ int model_open(struct model *model, unsigned int max)
 	model->in = calloc((size_t)max * (s->nr_features ?: 1), sizeof(float));
 	model->room = calloc((size_t)max * s->nr_outputs, sizeof(float));
 	model->out = model->room;
+	model->decision = calloc(max, sizeof(model->decision[0]));
 	model->origin = calloc(max, sizeof(model->origin[0]));
-	if (!model->in || !model->room || !model->origin) {
+	if (!model->in || !model->room || !model->decision || !model->origin) {
 		warn("out of memory");
 		return -1;
 	}
@@ -100,84 +101,104 @@ void model_close(struct model *model)
 		model->backend->unload(model);
 	free(model->in);
 	free(model->room);
+	free(model->decision);
 	free(model->origin);
 	free(model->schema);
 }
 
-void model_add(struct model *model, uint32_t queue,
-	       const struct ml_lib_request *req)
+static void add_origin(struct model *model, uint32_t queue, unsigned int nr)
 {
-	convert_features(&model->convert, req->payload, model->in +
-			 (size_t)model->nr * model->schema->nr_features);
-	model->origin[model->nr++] = (struct origin) {
-		.cookie = req->cookie,
-		.queue = queue,
-	};
-	model->requests++;
-	if (model->record)
-		record_request(model->record, req);
+	struct origin *last = &model->origin[model->nr_origins];
+
+	if (model->nr_origins && last[-1].queue == queue) {
+		last[-1].nr += nr;
+	} else {
+		*last = (struct origin) { .queue = queue, .nr = nr };
+		model->nr_origins++;
+	}
 }
 
-/*
- * The outputs of one request.
- *
- * Return: flags to add to the decision.
- */
-static uint32_t judge(struct model *model, const float *row, int32_t *value)
+void model_add(struct model *model, uint32_t queue,
+	       const struct ml_lib_request *const *req, unsigned int nr)
 {
-	switch (convert_outputs(&model->convert, row, value)) {
-	case CONVERT_OK:
-		model->decided++;
+	struct ml_lib_decision *dec = model->decision + model->nr;
+
+	convert_features(&model->convert, req, nr, model->in +
+			 (size_t)model->nr * model->schema->nr_features);
+	for (unsigned int i = 0; i < nr; i++)
+		dec[i].cookie = req[i]->cookie;
+	add_origin(model, queue, nr);
+	model->nr += nr;
+	model->requests += nr;
+	for (unsigned int i = 0; model->record && i < nr; i++)
+		record_request(model->record, req[i]);
+}
+
+static void forward(struct model *model)
+{
+	unsigned int nr = model->nr;
+
+	model->out = model->room;
+	if (!model->backend->forward(model, nr))
+		return;
+	model->failed += nr;
+	model->out = model->room;
+	for (unsigned int i = 0; i < nr * model->schema->nr_outputs; i++)
+		model->room[i] = NAN;
+}
+
+/* Return: for how many decisions there was room. */
+static unsigned int hand_over(struct mlagent *agent, const struct origin *o,
+			      const struct ml_lib_decision *dec,
+			      void (*kick)(void *ctx, uint32_t queue),
+			      void *ctx)
+{
+	int done = mlagent_decide_batch(agent, o->queue, dec, o->nr);
+	int more;
+
+	if (done == (int)o->nr)
+		return done;
+	if (done == -EPROTO)
 		return 0;
-	case CONVERT_NAN:
-		model->declined++;
-		break;
-	case CONVERT_RANGE:
-		model->range++;
-		break;
-	}
-	memset(value, 0, model->schema->nr_outputs * sizeof(value[0]));
-	return ML_LIB_DECISION_DECLINED;
+	if (done < 0)
+		done = 0;
+	kick(ctx, o->queue);
+	more = mlagent_decide_batch(agent, o->queue, dec + done, o->nr - done);
+	return more < 0 ? done : done + more;
+}
+
+static void record(struct model *model, const struct ml_lib_decision *dec,
+		   unsigned int nr)
+{
+	uint64_t now = now_ns();
+
+	for (unsigned int i = 0; i < nr; i++)
+		record_decision(model->record, dec[i].cookie, now, dec[i].flags,
+				dec[i].out, model->probability, model->version);
 }
 
 void model_decide(struct model *model, struct mlagent *agent,
 		  void (*kick)(void *ctx, uint32_t queue), void *ctx)
 {
-	uint32_t nr_out = model->schema->nr_outputs;
-	unsigned int i, nr = model->nr;
-	const float *row;
-	uint64_t now;
+	const struct ml_lib_decision *dec = model->decision;
+	const struct origin *o, *end = model->origin + model->nr_origins;
 
-	model->out = model->room;
-	if (model->backend->forward(model, nr)) {
-		model->failed += nr;
-		model->out = model->room;
-		for (i = 0; i < nr * nr_out; i++)
-			model->room[i] = NAN;
-	}
-	now = model->record ? now_ns() : 0;
+	for (o = model->origin; o < end; o++)
+		mlagent_decide_soon(agent, o->queue, o->nr);
+	forward(model);
+	for (o = model->origin; o < end; o++)
+		mlagent_decide_now(agent, o->queue);
+	convert_outputs(&model->convert, model->out, model->nr,
+			model->backend->decision_flags, model->decision,
+			&model->tally);
+	for (o = model->origin; o < end; dec += o->nr, o++) {
+		unsigned int done = hand_over(agent, o, dec, kick, ctx);
 
-	for (i = 0, row = model->out; i < nr; i++, row += nr_out) {
-		const struct origin *o = &model->origin[i];
-		uint32_t flags = model->backend->decision_flags;
-		int32_t value[ML_LIB_MAX_OUTPUTS];
-		int err;
-
-		flags |= judge(model, row, value);
-		err = mlagent_decide(agent, o->queue, o->cookie, flags, value,
-				     nr_out);
-		if (err == -ENOSPC) {
-			kick(ctx, o->queue);
-			err = mlagent_decide(agent, o->queue, o->cookie, flags,
-					     value, nr_out);
-		}
-		if (err)
-			model->full++;
-		else if (model->record)
-			record_decision(model->record, o->cookie, now, flags,
-					value, model->probability,
-					model->version);
+		model->full += o->nr - done;
+		if (model->record)
+			record(model, dec, done);
 	}
 	model->batches++;
 	model->nr = 0;
+	model->nr_origins = 0;
 }

@@ -46,10 +46,10 @@ extern const struct backend backend_explore;
 /* Return: the backend that --backend @name means, or NULL. */
 const struct backend *backend_find(const char *name);
 
-/* Where a request of the batch came from. */
+/* Requests of the batch that came from one queue, side by side */
 struct origin {
-	uint64_t cookie;
 	uint32_t queue;
+	uint32_t nr;
 };
 
 /**
@@ -69,7 +69,11 @@ struct origin {
  * @room: of the outputs: @max rows
  * @out: the outputs of the last forward, in units of the schema
  * @convert: from and to the kernel's integers
- * @origin: of each request
+ * @decision: of each request, with its cookie from the start
+ * @origin: where the requests came from, in their order
+ * @nr_origins: how many
+ *
+ * @tally: what became of the outputs
  *
  * The counters are of requests, and the agent's own.
  */
@@ -90,14 +94,14 @@ struct model {
 	float *room;
 	const float *out;
 	struct convert convert;
+	struct ml_lib_decision *decision;
 	struct origin *origin;
+	unsigned int nr_origins;
 
 	uint64_t requests;
 	uint64_t feedbacks;
 	uint64_t batches;
-	uint64_t decided;
-	uint64_t declined;
-	uint64_t range;
+	struct convert_tally tally;
 	uint64_t full;
 	uint64_t failed;
 };
@@ -123,13 +127,14 @@ bool model_readable(const struct model *model);
 void model_close(struct model *model);
 
 /**
- * model_add() - add a request to the batch, which is not full
+ * model_add() - add requests to the batch
  * @model: the model
- * @queue: where the request came from
- * @req: the request, of this model's proxy
+ * @queue: where the requests came from
+ * @req: the requests, of this model's proxy
+ * @nr: how many; the batch has room for them
  */
 void model_add(struct model *model, uint32_t queue,
-	       const struct ml_lib_request *req);
+	       const struct ml_lib_request *const *req, unsigned int nr);
 
 /**
  * model_decide() - decide the batch and hand the decisions to the kernel

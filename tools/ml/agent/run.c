@@ -14,6 +14,7 @@
 #include "run.h"
 
 #define TICK_NS		10000000ULL	/* between looks at events */
+#define CHUNK		32		/* records looked at together */
 #define FLUSH_NS	1000000000ULL	/* between flushes of the recording */
 
 static void kick(void *ctx, uint32_t queue)
@@ -33,27 +34,51 @@ static struct model *find(struct run *run, uint32_t proxy)
 	return NULL;
 }
 
-/* Return: the model whose batch this filled, or NULL. */
-static struct model *take(struct run *run, const struct ml_lib_request *req,
-			  uint32_t queue)
+static bool is_request_of(const struct ml_lib_request *req,
+			  const struct mlagent_schema *schema)
 {
-	struct model *model = find(run, req->proxy);
-	size_t len = req->words * 8U;
+	return req->proxy == schema->id && req->type == ML_LIB_RECORD_REQUEST &&
+	       req->words * 8U >= schema->feature_bytes;
+}
 
-	if (model && req->type == ML_LIB_RECORD_REQUEST &&
-	    len >= model->schema->feature_bytes) {
-		model_add(model, queue, req);
-		if (model->nr == model->max)
-			return model;
-	} else if (model && req->type == ML_LIB_RECORD_FEEDBACK &&
-		   len >= sizeof(struct ml_lib_feedback)) {
+static void take_other(struct run *run, struct model *model,
+		       const struct ml_lib_request *req)
+{
+	if (model && req->type == ML_LIB_RECORD_FEEDBACK &&
+	    req->words * 8U >= sizeof(struct ml_lib_feedback)) {
 		model->feedbacks++;
 		if (model->record)
 			record_feedback(model->record, req);
 	} else {
 		run->foreign++;
 	}
-	return NULL;
+}
+
+/*
+ * Take the first record, and with it those behind it that go into the same
+ * batch.
+ *
+ * Return: how many; *full is set to the model if that filled its batch.
+ */
+static unsigned int take(struct run *run, uint32_t queue,
+			 const struct ml_lib_request *const *req,
+			 unsigned int nr, struct model **full)
+{
+	struct model *model = find(run, req[0]->proxy);
+	unsigned int n = 1;
+
+	if (!model || !is_request_of(req[0], model->schema)) {
+		take_other(run, model, req[0]);
+		return n;
+	}
+	if (nr > model->max - model->nr)
+		nr = model->max - model->nr;
+	while (n < nr && is_request_of(req[n], model->schema))
+		n++;
+	model_add(model, queue, req, n);
+	if (model->nr == model->max)
+		*full = model;
+	return n;
 }
 
 /*
@@ -66,24 +91,28 @@ static struct model *take(struct run *run, const struct ml_lib_request *req,
 static bool gather(struct run *run, uint32_t queue)
 {
 	uint32_t left = mlagent_nr_slots(run->agent);
-	const struct ml_lib_request *req;
+	const struct ml_lib_request *req[CHUNK];
 	bool work = false;
-	uint32_t nr = 0;
+	uint32_t nr;
 
-	while (left && (req = mlagent_peek(run->agent, queue, nr))) {
-		struct model *full = take(run, req, queue);
+	while ((nr = mlagent_peek_batch(run->agent, queue, req,
+					left < CHUNK ? left : CHUNK))) {
+		uint32_t i = 0, released = 0;
 
-		work = true;
-		left--;
-		nr++;
-		if (full) {
-			mlagent_release(run->agent, queue, nr);
-			nr = 0;
-			model_decide(full, run->agent, kick, run);
+		while (i < nr) {
+			struct model *full = NULL;
+
+			i += take(run, queue, req + i, nr - i, &full);
+			if (full || i == nr) {
+				mlagent_release(run->agent, queue, i - released);
+				released = i;
+			}
+			if (full)
+				model_decide(full, run->agent, kick, run);
 		}
+		left -= nr;
+		work = true;
 	}
-	if (nr)
-		mlagent_release(run->agent, queue, nr);
 	return work;
 }
 

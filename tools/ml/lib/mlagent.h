@@ -11,6 +11,7 @@
  *	mlagent_start
  *	loop:
  *		mlagent_peek ... mlagent_decide ... mlagent_release
+ *			each or by batches
  *		mlagent_kick_due -> mlagent_kick
  *		idle: mlagent_sleep_begin, poll(), mlagent_sleep_end
  *	mlagent_close
@@ -219,6 +220,21 @@ const struct ml_lib_request *mlagent_peek(const struct mlagent *agent,
 					  uint32_t queue, uint32_t ahead);
 
 /**
+ * mlagent_peek_batch() - look at several records without taking them
+ * @agent: the session
+ * @queue: index of the queue
+ * @req: set to the records, oldest first
+ * @max: how many at most, no more than the number of slots
+ *
+ * As mlagent_peek() for each, but the processor fetches them side by side, and
+ * when all of @max are there, already the next @max.
+ *
+ * Return: how many are there.
+ */
+uint32_t mlagent_peek_batch(const struct mlagent *agent, uint32_t queue,
+			    const struct ml_lib_request **req, uint32_t max);
+
+/**
  * mlagent_release() - give slots back to the kernel
  * @agent: the session
  * @queue: index of the queue
@@ -240,6 +256,41 @@ void mlagent_release(struct mlagent *agent, uint32_t queue, uint32_t nr);
  */
 int mlagent_decide(struct mlagent *agent, uint32_t queue, uint64_t cookie,
 		   uint32_t flags, const int32_t *out, uint32_t nr);
+
+/**
+ * mlagent_decide_soon() - fetch room for decisions from the kernel
+ * @agent: the session
+ * @queue: index of the queue
+ * @nr: how many decisions will be made next
+ *
+ * For speed only: to be called before a model is evaluated, so that
+ * mlagent_decide_batch() need not wait. Leaves out what the kernel may be
+ * looking at.
+ */
+void mlagent_decide_soon(struct mlagent *agent, uint32_t queue, uint32_t nr);
+
+/**
+ * mlagent_decide_now() - fetch room for the next decision from the kernel
+ * @agent: the session
+ * @queue: index of the queue
+ *
+ * For speed only: the part that mlagent_decide_soon() leaves out, to be called
+ * when only conversions are left to be done.
+ */
+void mlagent_decide_now(struct mlagent *agent, uint32_t queue);
+
+/**
+ * mlagent_decide_batch() - answer several requests of a queue
+ * @agent: the session
+ * @queue: index of the queue that the requests came from
+ * @dec: the answers; seq is not used, and an output that the proxy does not
+ *	have is to be zero
+ * @nr: how many
+ *
+ * Return: how many were written, or, if none was, what mlagent_decide() returns.
+ */
+int mlagent_decide_batch(struct mlagent *agent, uint32_t queue,
+			 const struct ml_lib_decision *dec, uint32_t nr);
 
 /**
  * mlagent_pending() - decisions that the kernel has not fetched

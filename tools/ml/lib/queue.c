@@ -18,6 +18,15 @@
 
 #include "internal.h"
 
+#define LINE	64	/* or a multiple of it */
+
+/* Without being asked, the compiler prefetches for reading only. */
+#ifdef __x86_64__
+#define FOR_WRITING	__attribute__((target("prfchw")))
+#else
+#define FOR_WRITING
+#endif
+
 void mlagent_queue_init(struct mlagent_queue *q, const void *ro, void *rw,
 			u32 nr_slots, u32 slot_size)
 {
@@ -54,6 +63,42 @@ const struct ml_lib_request *mlagent_peek(const struct mlagent *agent,
 	return ml_ring_cons_peek(&agent->queue[queue].req, ahead);
 }
 
+static void fetch(const struct ml_ring_cons *r, u32 ahead, u32 off)
+{
+	const char *slot = (const char *)r->slots +
+			   (size_t)((r->pos + ahead) & r->mask) * r->slot_size;
+
+	for (; off < r->slot_size; off += LINE)
+		__builtin_prefetch(slot + off);
+}
+
+/*
+ * A line that the kernel wrote last takes as long to come as some hundred
+ * instructions, so many are asked for at a time: those of the records behind
+ * these come while these are worked on. A line that is still to be written had
+ * better stay with the kernel; so all depends on the last one of them, which
+ * the call before has asked for.
+ */
+uint32_t mlagent_peek_batch(const struct mlagent *agent, uint32_t queue,
+			    const struct ml_lib_request **req, uint32_t max)
+{
+	const struct ml_ring_cons *r = &agent->queue[queue].req;
+	u32 n, i;
+
+	for (n = 0; n < max; n++) {
+		req[n] = ml_ring_cons_peek(r, n);
+		if (!req[n])
+			return n;
+		fetch(r, n, LINE);
+	}
+	if (ml_ring_cons_peek(r, 2 * max - 1)) {
+		for (i = max; i < 2 * max; i++)
+			fetch(r, i, 0);
+		fetch(r, 3 * max - 1, 0);
+	}
+	return n;
+}
+
 void mlagent_release(struct mlagent *agent, uint32_t queue, uint32_t nr)
 {
 	ml_ring_cons_release(&agent->queue[queue].req, nr);
@@ -78,6 +123,51 @@ int mlagent_decide(struct mlagent *agent, uint32_t queue, uint64_t cookie,
 		dec->out[i] = i < nr ? out[i] : 0;
 	ml_ring_prod_publish(&q->dec, slot);
 	return 0;
+}
+
+FOR_WRITING
+static inline void claim(const struct ml_ring_prod *r, u32 ahead)
+{
+	__builtin_prefetch((char *)r->slots + (size_t)((r->pos + ahead) &
+			   r->mask) * r->slot_size, 1);
+}
+
+/*
+ * The kernel looks at the next decision whenever it submits: to take that line
+ * away for as long as a model runs would cost it a miss.
+ */
+FOR_WRITING
+void mlagent_decide_soon(struct mlagent *agent, uint32_t queue, uint32_t nr)
+{
+	const u32 step = LINE / sizeof(struct ml_lib_decision);
+
+	for (u32 i = step; i < nr; i += step)
+		claim(&agent->queue[queue].dec, i);
+}
+
+FOR_WRITING
+void mlagent_decide_now(struct mlagent *agent, uint32_t queue)
+{
+	claim(&agent->queue[queue].dec, 0);
+}
+
+int mlagent_decide_batch(struct mlagent *agent, uint32_t queue,
+			 const struct ml_lib_decision *dec, uint32_t nr)
+{
+	struct ml_ring_prod *r = &agent->queue[queue].dec;
+
+	for (u32 i = 0; i < nr; i++) {
+		const size_t seq = sizeof(dec[i].seq);
+		void *slot;
+		int err = ml_ring_prod_next(r, &slot);
+
+		if (err)
+			return i ? (int)i : err;
+		memcpy((char *)slot + seq, (const char *)&dec[i] + seq,
+		       sizeof(dec[i]) - seq);
+		ml_ring_prod_publish(r, slot);
+	}
+	return nr;
 }
 
 uint32_t mlagent_pending(const struct mlagent *agent, uint32_t queue)

@@ -87,6 +87,45 @@ static void test_decisions(struct mlagent *a)
 	   "impossible position of the kernel");
 }
 
+static void test_batches(struct mlagent *a)
+{
+	const struct ml_lib_decision *d = (void *)rw->dec;
+	const struct ml_lib_request *r[SLOTS];
+	struct ml_lib_decision dec[SLOTS] = { 0 };
+	u32 first = req.pos, pos = ro->dec_cons;
+	int i, n;
+
+	ok(!mlagent_peek_batch(a, 0, r, SLOTS), "batch from an empty ring");
+	for (i = 0; i < SLOTS - 1; i++)
+		submit(200 + i);
+	ok(mlagent_peek_batch(a, 0, r, SLOTS) == SLOTS - 1, "all there are");
+	n = mlagent_peek_batch(a, 0, r, 3);
+	ok(n == 3 && r[0] == mlagent_peek(a, 0, 0) && r[2]->cookie == 202,
+	   "no more than asked for");
+	mlagent_release(a, 0, SLOTS - 1);
+	ok(rw->req_cons == first + SLOTS - 1, "release a batch");
+
+	for (i = 0; i < SLOTS; i++) {
+		dec[i].flags = i & 1;
+		dec[i].cookie = 300 + i;
+		dec[i].out[3] = -i;
+	}
+	mlagent_decide_soon(a, 0, SLOTS);
+	mlagent_decide_now(a, 0);
+	ok(mlagent_decide_batch(a, 0, dec, 5) == 5, "decide a batch");
+	ok(mlagent_decide_batch(a, 0, dec + 5, SLOTS - 2) == SLOTS - 5,
+	   "as many as there is room for");
+	ok(mlagent_decide_batch(a, 0, dec, 1) == -ENOSPC, "no room at all");
+	for (i = n = 0; i < SLOTS; i++) {
+		const struct ml_lib_decision *s = &d[(pos + i) % SLOTS];
+
+		n += s->seq == pos + i + 1 && s->cookie == 300ULL + i &&
+		     s->flags == (i & 1U) && !s->out[0] && s->out[3] == -i;
+	}
+	ok(n == SLOTS, "a batch as written");
+	ro->dec_cons = pos + SLOTS;
+}
+
 static void test_sleep(struct mlagent *a)
 {
 	u32 first, second;
@@ -139,6 +178,8 @@ int main(void)
 
 	test_requests(&agent);
 	test_decisions(&agent);
+	ro->dec_cons = queue.dec.pos;
+	test_batches(&agent);
 	test_sleep(&agent);
 	test_state(&agent);
 	ok(mlagent_open(&none, "/nonexistent") == -ENOENT &&
