@@ -24,6 +24,7 @@ typedef int64_t s64;
 #define smp_store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 
+/* Without being asked, the compiler prefetches for reading only. */
 #if defined(__x86_64__) || defined(__i386__)
 #define prefetchw(p)	asm volatile("prefetchw %0" : : "m" (*(const char *)(p)))
 #else

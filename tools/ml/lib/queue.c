@@ -20,13 +20,6 @@
 
 #define LINE	64	/* or a multiple of it */
 
-/* Without being asked, the compiler prefetches for reading only. */
-#ifdef __x86_64__
-#define FOR_WRITING	__attribute__((target("prfchw")))
-#else
-#define FOR_WRITING
-#endif
-
 void mlagent_queue_init(struct mlagent_queue *q, const void *ro, void *rw,
 			u32 nr_slots, u32 slot_size)
 {
@@ -125,18 +118,16 @@ int mlagent_decide(struct mlagent *agent, uint32_t queue, uint64_t cookie,
 	return 0;
 }
 
-FOR_WRITING
 static inline void claim(const struct ml_ring_prod *r, u32 ahead)
 {
-	__builtin_prefetch((char *)r->slots + (size_t)((r->pos + ahead) &
-			   r->mask) * r->slot_size, 1);
+	prefetchw((char *)r->slots +
+		  (size_t)((r->pos + ahead) & r->mask) * r->slot_size);
 }
 
 /*
  * The kernel looks at the next decision whenever it submits: to take that line
  * away for as long as a model runs would cost it a miss.
  */
-FOR_WRITING
 void mlagent_decide_soon(struct mlagent *agent, uint32_t queue, uint32_t nr)
 {
 	const u32 step = LINE / sizeof(struct ml_lib_decision);
@@ -145,7 +136,6 @@ void mlagent_decide_soon(struct mlagent *agent, uint32_t queue, uint32_t nr)
 		claim(&agent->queue[queue].dec, i);
 }
 
-FOR_WRITING
 void mlagent_decide_now(struct mlagent *agent, uint32_t queue)
 {
 	claim(&agent->queue[queue].dec, 0);

@@ -140,19 +140,16 @@ static void ml_sleep(struct ml *m)
 /* As the agent: copy the features into the batch, then give the slots back. */
 static u32 ml_take(struct chan *c, struct record *rec, u32 nr)
 {
+	const struct ml_lib_request *req[MAX_BATCH];
 	struct ml *m = c->priv;
-	u32 n;
+	u32 n = mlagent_peek_batch(&m->agent, 0, req, nr);
 
-	for (n = 0; n < nr; n++) {
-		const struct ml_lib_request *req = mlagent_peek(&m->agent, 0, n);
-
-		if (!req)
-			break;
-		rec[n].n = req->object;
-		rec[n].cookie = req->cookie;
-		rec[n].proxy = req->proxy;
-		memcpy(rec[n].word, req->payload, c->payload);
-		check_record(c, &rec[n]);
+	for (u32 i = 0; i < n; i++) {
+		rec[i].n = req[i]->object;
+		rec[i].cookie = req[i]->cookie;
+		rec[i].proxy = req[i]->proxy;
+		memcpy(rec[i].word, req[i]->payload, c->payload);
+		check_record(c, &rec[i]);
 	}
 	if (n)
 		mlagent_release(&m->agent, 0, n);
@@ -163,14 +160,20 @@ static u32 ml_take(struct chan *c, struct record *rec, u32 nr)
 
 static void ml_reply(struct chan *c, const struct record *rec, u32 nr)
 {
+	struct ml_lib_decision dec[MAX_BATCH];
 	struct ml *m = c->priv;
 	struct timespec ts;
+	u32 done = 0;
 
-	for (u32 n = 0; n < nr; n++) {
-		s32 out[2] = { answer_to(rec[n].n), rec[n].n & 63 };
+	for (u32 n = 0; n < nr; n++)
+		dec[n] = (struct ml_lib_decision) {
+			.cookie = rec[n].cookie,
+			.out = { answer_to(rec[n].n), rec[n].n & 63 },
+		};
+	while (done < nr) {
+		int n = mlagent_decide_batch(&m->agent, 0, dec + done, nr - done);
 
-		while (mlagent_decide(&m->agent, 0, rec[n].cookie, 0, out, 2))
-			;
+		done += n > 0 ? n : 0;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	if (mlagent_kick_due(&m->agent, 0, ts.tv_sec * 1000000000ULL + ts.tv_nsec))
