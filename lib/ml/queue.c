@@ -11,6 +11,7 @@
 #include <linux/log2.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
+#include <linux/string.h>
 #include <linux/timekeeping.h>
 #include <trace/events/ml_lib.h>
 
@@ -21,13 +22,10 @@
 #include "session.h"
 
 /*
- * Decisions that a submitter drains on its way, and how often it looks for any.
- * Each look takes the cache line away from the agent that is about to write it.
+ * How often a submitter looks for any. Each look takes the cache line away from
+ * the agent that is about to write it.
  */
-#define DRAIN_SUBMIT	16
-#define LOOK_NS		1000
-/* Decisions that are drained with interrupts off at a time. */
-#define DRAIN_BATCH	16
+#define LOOK_NS		NSEC_PER_USEC
 
 /*
  * The clock of deadlines is local_clock(): a read of CLOCK_MONOTONIC waits until
@@ -169,29 +167,28 @@ static void decide(struct ml_queue *q, const struct ml_lib_decision *d, u64 now)
 }
 
 /*
- * Take up to @max decisions from the ring, at most DRAIN_BATCH. Returns how many
- * there were. All are copied before the first is looked at: the lines come from
- * another CPU, and the processor fetches one while it waits for the next only as
- * long as no atomic operation is in its way.
+ * Take decisions from the ring. Returns how many there were. All are copied before
+ * the first is looked at: the lines come from another CPU, and the processor
+ * fetches one while it waits for the next only as long as no atomic operation is
+ * in its way.
  */
-static u32 drain(struct ml_queue *q, u32 max, u64 now)
+static u32 drain(struct ml_queue *q, u64 now)
 {
-	struct ml_lib_decision d[DRAIN_BATCH];
 	const void *slot;
 	u32 n;
 
 	lockdep_assert_held(&q->lock);
-	for (n = 0; n < max; n++) {
+	for (n = 0; n < ML_DRAIN_BATCH; n++) {
 		slot = ml_ring_cons_peek(&q->dec, n);
 		if (!slot)
 			break;
-		copy_decision(&d[n], slot);
+		copy_decision(&q->batch[n], slot);
 	}
 	if (!n)
 		return 0;
 	ml_ring_cons_release(&q->dec, n);
 	for (u32 i = 0; i < n; i++)
-		decide(q, &d[i], now);
+		decide(q, &q->batch[i], now);
 	return n;
 }
 
@@ -208,19 +205,6 @@ static void wake(struct ml_queue *q)
 		q->woken = token;
 		ml_session_wake(q->session);
 	}
-}
-
-/*
- * Payloads are a few words. A call of memcpy(), whose size the compiler does not
- * know here, takes longer than they do.
- */
-static __always_inline void copy_words(void *slot, const void *payload, u32 nr)
-{
-	const u64 *from = payload;
-	u64 *to = slot;
-
-	for (u32 i = 0; i < nr; i++)
-		WRITE_ONCE(to[i], from[i]);
 }
 
 /*
@@ -293,7 +277,7 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 	now = local_clock();
 	if (now - q->looked_ns >= LOOK_NS) {
 		q->looked_ns = now;
-		drain(q, DRAIN_SUBMIT, now);
+		drain(q, now);
 	}
 	r = reserve(q, core, ML_LIB_RECORD_REQUEST, bytes, id, now);
 	if (!r)
@@ -308,7 +292,7 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 	}
 	cookie = e->cookie;
 	r->cookie = cookie;
-	copy_words(r->payload, features, bytes / sizeof(u64));
+	memcpy(r->payload, features, bytes);
 	ml_ring_prod_publish(&q->req, r);
 	/*
 	 * The agent can begin. Its decision waits for the lock, so the entry may
@@ -351,7 +335,7 @@ bool ml_queue_report(struct ml_queue *q, struct ml_proxy_core *core, u64 cookie,
 	r = reserve(q, core, ML_LIB_RECORD_FEEDBACK, sizeof(*fb), id, local_clock());
 	if (r) {
 		r->cookie = cookie;
-		copy_words(r->payload, fb, sizeof(*fb) / sizeof(u64));
+		memcpy(r->payload, fb, sizeof(*fb));
 		ml_ring_prod_publish(&q->req, r);
 		ml_count(core, ML_LIB_CNT_FEEDBACK);
 		wake(q);
@@ -380,7 +364,7 @@ bool ml_queue_poll(struct ml_queue *q)
 		return false;
 	if (!raw_spin_trylock_irqsave(&q->lock, flags))
 		return false;
-	found = drain(q, DRAIN_BATCH, local_clock());
+	found = drain(q, local_clock());
 	raw_spin_unlock_irqrestore(&q->lock, flags);
 	return found;
 }
@@ -400,11 +384,11 @@ u32 ml_queue_kick(struct ml_queue *q)
 
 	do {
 		raw_spin_lock_irq(&q->lock);
-		n = drain(q, DRAIN_BATCH, local_clock());
+		n = drain(q, local_clock());
 		raw_spin_unlock_irq(&q->lock);
 		sum += n;
 		cond_resched();
-	} while (n == DRAIN_BATCH && sum <= q->dec.mask);
+	} while (n == ML_DRAIN_BATCH && sum <= q->dec.mask);
 	return sum;
 }
 
@@ -502,7 +486,7 @@ enum ml_inflight_wait ml_queue_answer(struct ml_queue *q, u64 cookie,
 	struct ml_inflight_entry *e;
 
 	raw_spin_lock_irq(&q->lock);
-	drain(q, DRAIN_BATCH, local_clock());
+	drain(q, local_clock());
 	e = ml_inflight_find(&q->inflight, cookie);
 	if (e) {
 		wait = e->wait;

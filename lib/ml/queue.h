@@ -19,6 +19,9 @@
 struct ml_proxy_core;
 struct ml_session;
 
+/* Decisions that are taken in at a time, with interrupts off. */
+#define ML_DRAIN_BATCH	16
+
 /**
  * struct ml_queue - kernel's side of a queue
  * @lock: protects everything below
@@ -34,6 +37,8 @@ struct ml_session;
  * @woken: the last value of need_wakeup that was honoured
  * @waiters: threads in ml_decide()
  * @unmatched: decisions that answered no request
+ * @batch: copies of the decisions that are being looked at; not on the stack,
+ *	where hardened kernels clear such an array each time
  */
 struct ml_queue {
 	raw_spinlock_t lock;
@@ -49,6 +54,7 @@ struct ml_queue {
 	u32 woken;
 	u32 waiters;
 	u32 unmatched;
+	struct ml_lib_decision batch[ML_DRAIN_BATCH];
 } ____cacheline_aligned_in_smp;
 
 int ml_queue_init(struct ml_queue *q, struct ml_session *s, u16 index,

@@ -383,7 +383,8 @@ static void loop_drain_on_submit(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, agent_take(l), cookie);
 	KUNIT_ASSERT_EQ(test, agent_send(l, cookie, 0, 1, 0), 0);
-	udelay(2);	/* submitters look once in a microsecond */
+	/* Submitters look once in a microsecond, by a clock that may be jiffies. */
+	msleep(20);
 	KUNIT_EXPECT_NE(test, ml_submit(&loop_proxy, 1, ID, &features), 0ULL);
 	KUNIT_EXPECT_TRUE(test, ml_advice_read(&loop_proxy, 0, out));
 	KUNIT_EXPECT_EQ(test, out[0], 1);
