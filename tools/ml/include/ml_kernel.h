@@ -24,14 +24,17 @@ typedef int64_t s64;
 #define smp_store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 
-/* Without being asked, the compiler prefetches for reading only. */
-#if defined(__x86_64__) || defined(__i386__)
-#define prefetchw(p)	asm volatile("prefetchw %0" : : "m" (*(const char *)(p)))
-#else
-#define prefetchw(p)	__builtin_prefetch((p), 1)
-#endif
-
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, v)	__atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+
+/* Asked for itself, the compiler takes an instruction that prefetches for reading. */
+static inline void prefetchw(const void *p)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	asm volatile("prefetchw %0" : : "m" (*(const char *)p));
+#else
+	__builtin_prefetch(p, 1);
+#endif
+}
 
 #endif /* _ML_KERNEL_H */
