@@ -275,10 +275,9 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 	raw_spin_lock_irqsave(&q->lock, flags);
 	/* Under the lock, so that no request is younger than now. */
 	now = local_clock();
-	if (now - q->looked_ns >= LOOK_NS) {
+	/* Where there are more than a batch, the next submission looks again. */
+	if (now - q->looked_ns >= LOOK_NS && drain(q, now) < ML_DRAIN_BATCH)
 		q->looked_ns = now;
-		drain(q, now);
-	}
 	r = reserve(q, core, ML_LIB_RECORD_REQUEST, bytes, id, now);
 	if (!r)
 		goto out;
