@@ -22,15 +22,15 @@
 #include "session.h"
 
 /*
- * How often a submitter looks for any. Each look takes the cache line away from
- * the agent that is about to write it.
+ * How often a submitter looks for decisions. Each look takes the cache line away
+ * from the agent that is about to write it.
  */
 #define LOOK_NS		NSEC_PER_USEC
 
 /*
  * The clock of deadlines is local_clock(): a read of CLOCK_MONOTONIC waits until
  * all loads before it are done, among them those of lines that another CPU has
- * written, and was half of the cost of a submission. Records tell CLOCK_MONOTONIC
+ * written, and was the largest cost of a submission. Records tell CLOCK_MONOTONIC
  * all the same, because agents have no other: by a difference that is worked
  * out again before the two can drift apart by more than SYNC_NS * 500 ppm.
  */
