@@ -15,8 +15,8 @@
  *
  * A read() that misses alone, with nothing cached before it, is read as it is:
  * no window has a part in that. While a file is read so, its episodes are plain.
- * Advice could not make them better, so nobody is asked; the agent sleeps, and
- * events are hardly more than counted. When windows are used again a new episode
+ * Advice could not make them better, so nobody is asked and none is looked up; the
+ * agent sleeps, and events are hardly more than counted. When windows are used again a new episode
  * begins, as short as a new file's, after which advice is asked for.
  *
  * Nothing is written to struct file_ra_state: advice replaces the limit at the
@@ -88,10 +88,12 @@
 /* An episode is plain if windows read no more than one of so many of its pages. */
 #define PLAIN		8
 
-/* A file whose window and cost stay as they are asks for advice so often. */
+/*
+ * A file whose window and cost stay as they are asks for advice after STEADY
+ * jiffies, and then after twice as long each time, up to SELDOM. One of which is
+ * not known whether it would use windows asks that seldom at once.
+ */
 #define STEADY		msecs_to_jiffies(250)
-
-/* One of which is not known whether it would use windows asks so often. */
 #define SELDOM		HZ
 
 /* A reader that pauses for so long begins anew: its time is no cost of ours. */
@@ -238,6 +240,7 @@ struct ml_proxy ml_ra_proxy = {
  * @begin_ns: begin of the episode
  * @begin: begin of the episode, jiffies
  * @asked: last request, jiffies
+ * @patience: the next one, while nothing changes, is so many jiffies later
  * @last: last event, jiffies
  * @index: where the last event was
  * @req_count: pages it wanted
@@ -262,6 +265,7 @@ struct ml_ra_entry {
 	u64 begin_ns;
 	u32 begin;
 	u32 asked;
+	u32 patience;
 	u32 last;
 	pgoff_t index;
 	pgoff_t start;
@@ -506,10 +510,14 @@ static void ml_ra_ask(u32 slot, struct ml_ra_entry *e,
 	f->file_pages = ml_ra_log2(file_pages);
 
 	changed = ml_ra_costs(e, f);
-	if (changed || e->window != e->before ||
-	    e->last - e->asked >= (e->sum.used ? STEADY : SELDOM)) {
+	if (changed || e->window != e->before)
+		e->patience = 0;
+	else if (!e->sum.used)
+		e->patience = SELDOM;
+	if (e->last - e->asked >= e->patience) {
 		e->cookie = ml_submit(&ml_ra_proxy, slot, e->id, f);
 		e->asked = e->last;
+		e->patience = clamp(2 * e->patience, STEADY, SELDOM);
 	}
 }
 
@@ -545,9 +553,6 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 		e->plain = true;
 	if (!e->plain)
 		ml_ra_ask(slot, e, ractl, ns, &f);
-	else if (!e->advised && e->last - e->asked > ENTRY_LIFE)
-		/* Advice has not come too late for it, there is none: no_advice. */
-		ml_advice_reset(&ml_ra_proxy, slot);
 	e->before = e->window;
 	ml_ra_begin(e, now, e->last);
 }
@@ -752,7 +757,9 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot,
 			e->before = 0;
 		}
 	}
-	e->advised = ml_ra_advice(slot, ra, window);
+	/* A miss in a plain episode takes no part in advice, old or new. */
+	e->advised = !(e->plain && event == ML_RA_MISS) &&
+		     ml_ra_advice(slot, ra, window);
 	e->window = min_t(u32, e->advised ? *window : ra->ra_pages, U16_MAX);
 	e->event = event;
 	e->index = readahead_index(ractl);

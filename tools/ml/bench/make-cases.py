@@ -8,7 +8,7 @@ For each case DIRECTORY/NAME.pt is the model and DIRECTORY/NAME.case the schema,
 the requests as the kernel sends them, and the same as numbers for a model, as
 the training would make them. case.h has the layout.
 
-  linear   23 features of mm/readahead, one layer, from the recording
+  linear   the features of mm/readahead, one layer, from the recording
   mlp      16-32-32-4, features of all types, synthetic; some outputs are out
            of range, and declined
   big      64-256-256-8, synthetic; a decision has at most 4 outputs, so the
