@@ -15,9 +15,10 @@
  *
  * A read() that misses alone, with nothing cached before it, is read as it is:
  * no window has a part in that. While a file is read so, its episodes are plain.
- * Advice could not make them better, so nobody is asked and none is looked up; the
- * agent sleeps, and events are hardly more than counted. When windows are used again a new episode
- * begins, as short as a new file's, after which advice is asked for.
+ * Advice could not make them better, so nobody is asked and none is looked up;
+ * the agent sleeps, and events are hardly more than counted. When windows are
+ * used again a new episode begins, as short as a new file's, after which advice
+ * is asked for.
  *
  * Nothing is written to struct file_ra_state: advice replaces the limit at the
  * moment of use, and a window that is larger shrinks at its next mark. So there
@@ -757,7 +758,7 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot,
 			e->before = 0;
 		}
 	}
-	/* A miss in a plain episode takes no part in advice, old or new. */
+	/* No window has a part in a miss of a plain episode: look nothing up. */
 	e->advised = !(e->plain && event == ML_RA_MISS) &&
 		     ml_ra_advice(slot, ra, window);
 	e->window = min_t(u32, e->advised ? *window : ra->ra_pages, U16_MAX);
