@@ -47,34 +47,23 @@ def spread(values):
 
 
 def kill_agent(agent, path, seconds):
-    """Random reads served, twice a second, by a reader whose agent is killed
-    half way."""
+    """What a reader gets whose agent is killed half way: where in time that was,
+    and KiB/s twice a second, as fio logs it."""
     fio_jobs.readahead(0, 128)
     fio_jobs.mlctl("on", "mm/readahead")
-    threading.Timer(seconds, lambda: agent.send_signal(signal.SIGKILL)).start()
+    fio_jobs.cold()
     cmd, _ = fio_jobs.command(fio_jobs.demo()["mmap-rand-4k"], path,
                               2 * seconds, False, 1)
     begin = time.time()
-    fio = subprocess.Popen(cmd, stdout=subprocess.DEVNULL,
-                           stdin=subprocess.DEVNULL)
-    points = []
-    while fio.poll() is None:
-        time.sleep(0.5)
-        points.append((time.time() - begin, faults()))
-    return points
-
-
-def faults():
-    """Major faults of all fio processes so far: reads of 4 KiB each."""
-    total = 0
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            stat = open(f"/proc/{pid}/stat").read()
-        except OSError:
-            continue
-        if "(fio)" in stat:
-            total += int(stat.rsplit(")", 1)[1].split()[9])
-    return total
+    timer = threading.Timer(seconds, lambda: agent.send_signal(signal.SIGKILL))
+    timer.start()
+    subprocess.run([*cmd, "--write_bw_log=build/demo/killed",
+                    "--log_avg_msec=500", "--log_unix_epoch=1"], check=True,
+                   stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    with open("build/demo/killed_bw.1.log") as f:
+        points = [[int(v) for v in line.split(",")[:2]] for line in f]
+    return {"at": seconds,
+            "points": [(ms / 1000 - begin, kib) for ms, kib in points]}
 
 
 def save(full, seconds, results, killed):
@@ -118,14 +107,14 @@ def main():
                 # The emulator translates what a workload runs when it first does.
                 cell(paths, row[0], jobs[row[1]], "default", 1, 0)
             measure(row, WAYS, r)
-        save(full, seconds, results, [])
+        save(full, seconds, results, None)
     both = WAYS[:2]
     noisy = [row for row in rows
              if max(spread(results[row][way]) for way in both) > NOISY]
     total += len(noisy) * len(both) * rounds
     for r, row in itertools.product(range(rounds, 2 * rounds), noisy):
         measure(row, both, r)
-    save(full, seconds, results, [])
+    save(full, seconds, results, None)
     stats = subprocess.run(["build/tools/ml/mlctl", "stats", "mm/readahead"],
                            capture_output=True, text=True).stdout
     print(stats)

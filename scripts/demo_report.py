@@ -48,12 +48,11 @@ def main():
         "recovered": math.log(gain) / math.log(headroom)
                      if headroom > 1.001 else None,
     }
-    points = raw["killed"]
-    rate = [((b[0] + a[0]) / 2, (b[1] - a[1]) / (b[0] - a[0]) * 4)
-            for a, b in zip(points, points[1:])]
-    end = points[-1][0] if points else 0
-    before = [v for t, v in rate if 2 < t < end / 2 - 0.5]
-    after = [v for t, v in rate if end / 2 + 1 < t < end - 1]
+    killed = raw["killed"] or {"at": 0, "points": []}
+    at = killed["at"]
+    # Without the times in which the file is new, the agent dies, and fio ends.
+    before = [v for t, v in killed["points"] if 2 < t < at - 0.5]
+    after = [v for t, v in killed["points"] if at + 1 < t < 2 * at - 0.5]
     if before and after:
         out["agent_killed"] = {"kib_s_before": statistics.median(before),
                                "kib_s_after": statistics.median(after)}
