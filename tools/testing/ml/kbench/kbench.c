@@ -40,6 +40,7 @@ static unsigned int kernel_cpu, agent_cpu = 1;
 static u32 timeout_ms = 60000;
 static pid_t agent_pid;
 static const char *only;	/* transports whose name begins so */
+static bool sleeping;		/* only those that sleep, and the ping-pong */
 static int failures;
 
 static void die(const char *what)
@@ -203,6 +204,9 @@ static bool available(const struct case_ *c)
 	static u32 told;
 
 	if (only && strncmp(c->name, only, strlen(only)))
+		return false;
+	if (sleeping && c->mode == ML_BENCH_SPIN &&
+	    c->transport != ML_BENCH_PINGPONG)
 		return false;
 	if (!shared->missing[c->transport][0])
 		return true;
@@ -457,6 +461,7 @@ static const char usage[] =
 "  -r N          rounds (15)\n"
 "  -n N          requests in each run (20000)\n"
 "  -t NAME       only transports whose name begins so\n"
+"  -s            only those that sleep, and the ping-pong\n"
 "  -1            kernel thread and agent on one processor\n"
 "  -m NOTE       a remark on every time\n";
 
@@ -467,7 +472,7 @@ int main(int argc, char **argv)
 	int opt;
 
 	report_where = "guest";
-	while ((opt = getopt(argc, argv, "o:w:r:n:t:1m:h")) > 0)
+	while ((opt = getopt(argc, argv, "o:w:r:n:t:s1m:h")) > 0)
 		switch (opt) {
 		case 'o':
 			report_to = fopen(optarg, "a");
@@ -485,6 +490,9 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			only = optarg;
+			break;
+		case 's':
+			sleeping = true;
 			break;
 		case '1':
 			agent_cpu = 0;
