@@ -111,8 +111,13 @@ static inline bool raw_spin_trylock(raw_spinlock_t *l)
 #define raw_spin_lock_init(l)		((l)->locked = 0)
 #define raw_spin_lock_irqsave(l, f)	((f) = 0, raw_spin_lock(l))
 #define raw_spin_unlock_irqrestore(l, f) ((void)(f), raw_spin_unlock(l))
+#ifdef MUTANT_unlocked	/* a fault for wake-litmus.c: poll() without the lock */
+#define raw_spin_lock_irq(l)		((void)(l))
+#define raw_spin_unlock_irq(l)		((void)(l))
+#else
 #define raw_spin_lock_irq(l)		raw_spin_lock(l)
 #define raw_spin_unlock_irq(l)		raw_spin_unlock(l)
+#endif
 #define lockdep_assert_held(l)		((void)(l))
 #define rcu_read_lock()			((void)0)
 #define rcu_read_unlock()		((void)0)
