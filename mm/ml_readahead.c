@@ -361,20 +361,27 @@ static spinlock_t *ml_ra_lock(struct ml_ra_table *t, u32 set)
 static int ml_ra_find(struct ml_ra_table *t, u32 set,
 		      const struct file_ra_state *ra)
 {
-	for (int way = 0; way < WAYS; way++)
+	const unsigned long *key = t->key[set];
+
+	for (u32 way = 0; way < WAYS; way++)
 		/* Pairs with the release in ml_ra_get(). */
-		if (smp_load_acquire(&t->key[set][way]) == (unsigned long)ra)
+		if (smp_load_acquire(&key[way]) == (unsigned long)ra)
 			return set * WAYS + way;
 	return -1;
 }
 
-/* log2(x) in units of 1/16, linear between powers of two; 0 for 0. */
+/* log2(x) in units of 1/16, linear between powers of two, for x > 0. */
+static __always_inline u16 __ml_ra_log2(u64 x)
+{
+	u32 n = ilog2(x);
+
+	return n * LOG + ((n >= 4 ? x >> (n - 4) : x << (4 - n)) & (LOG - 1));
+}
+
+/* The same, and 0 for 0; where it does not come with each event. */
 static u16 ml_ra_log2(u64 x)
 {
-	u32 n = x ? ilog2(x) : 0;
-	u32 frac = n >= 4 ? x >> (n - 4) : x << (4 - n);
-
-	return n * LOG + (frac & (LOG - 1));
+	return x ? __ml_ra_log2(x) : 0;
 }
 
 /* log2(x / y), and not less than 0. */
@@ -605,7 +612,7 @@ static void ml_ra_count(struct ml_ra_entry *e,
 	e->sum.read += read;
 	/* Most requests are for one page, and log2(1) is 0. */
 	if (req_count > 1)
-		e->sum.request += ml_ra_log2(req_count);
+		e->sum.request += __ml_ra_log2(req_count);
 
 	/* Read ahead, not reached by a mark, and no longer there. */
 	if (windowed && event != ML_RA_MARK && index < reach &&
@@ -624,7 +631,7 @@ static void ml_ra_count(struct ml_ra_entry *e,
 		e->sum.backward += delta < 0;
 		e->sum.near += far <= NEAR;
 		e->sum.stride += delta == e->delta;
-		e->sum.jump += ml_ra_log2(far + 1);
+		e->sum.jump += __ml_ra_log2(far + 1);
 		e->sum.progress += min(far, FAR);
 		e->delta = delta;
 		/*
@@ -731,13 +738,12 @@ static bool ml_ra_advice(u32 slot, const struct file_ra_state *ra, u32 *window)
 }
 
 /* Note an event in its entry. Under the lock. Returns true if there is advice. */
-static bool ml_ra_note(struct ml_ra_table *t, u32 slot,
+static bool ml_ra_note(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 		       struct readahead_control *ractl,
 		       enum ml_ra_event event, u32 req_count, bool mapped,
 		       u32 now, u32 *window)
 {
 	const struct file_ra_state *ra = ractl->ra;
-	struct ml_ra_entry *e = &t->entry[slot];
 
 	if (now - e->last >= PAUSE) {
 		e->cookie = 0;
@@ -776,7 +782,7 @@ bool __ml_ra_window(struct readahead_control *ractl,
 {
 	const struct file_ra_state *ra = ractl->ra;
 	struct ml_ra_table *t = ml_ra_get_table();
-	bool mapped = event == ML_RA_FAULT, advised;
+	bool mapped = event == ML_RA_FAULT, advised = false;
 	u32 set, now = jiffies, pages;
 	int slot;
 
@@ -793,18 +799,22 @@ bool __ml_ra_window(struct readahead_control *ractl,
 	set = ml_ra_set(ra);
 	if (spin_trylock(ml_ra_lock(t, set))) {
 		slot = ml_ra_get(t, set, ractl, now);
-		if (slot >= 0 && event == ML_RA_MARK &&
-		    READ_ONCE(t->entry[slot].mapped)) {
-			WRITE_ONCE(t->entry[slot].mapped, false);
-			mapped = true;
+		if (slot >= 0) {
+			struct ml_ra_entry *e = &t->entry[slot];
+
+			/* Or its address is worked out again at each use. */
+			OPTIMIZER_HIDE_VAR(e);
+			if (event == ML_RA_MARK && READ_ONCE(e->mapped)) {
+				WRITE_ONCE(e->mapped, false);
+				mapped = true;
+			}
+			/* Behind a mark in a mapping, one page is known to be wanted. */
+			if (mapped)
+				req_count = 1;
+			advised = ml_ra_note(t, slot, e, ractl, event,
+					     min(req_count, U16_MAX), mapped,
+					     now, &pages);
 		}
-		/* Behind a mark in a mapping, one page is known to be wanted. */
-		if (mapped)
-			req_count = 1;
-		advised = slot >= 0 &&
-			  ml_ra_note(t, slot, ractl, event,
-				     min(req_count, U16_MAX), mapped, now,
-				     &pages);
 		spin_unlock(ml_ra_lock(t, set));
 	} else {
 		slot = ml_ra_find(t, set, ra);
