@@ -141,11 +141,12 @@ bool ml_bench_open_request(u32 obj, struct ml_bench_request *r)
 
 static void answer_bare(const struct ml_bench_answer *answer)
 {
-	u64 obj = answer->cookie - 1;
+	u64 number = answer->cookie - 1;
+	u32 obj;
 
-	if (obj >= ML_BENCH_OBJECTS)
+	if (number >= ML_BENCH_OBJECTS)
 		return;
-	obj = array_index_nospec(obj, ML_BENCH_OBJECTS);
+	obj = array_index_nospec((u32)number, ML_BENCH_OBJECTS);
 	/* Pairs with the acquire in ml_bench_answered(). */
 	smp_store_release(&answered[obj], ANSWERED | answer->value);
 }
