@@ -28,6 +28,7 @@
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/init.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/ml_lib.h>
 #include <linux/module.h>
@@ -209,7 +210,8 @@ static void quantiles(const u32 *sample, u32 nr, u32 *q)
 	static const u32 permille[] = { 500, 990, 999, 1000 };
 
 	for (int i = 0; i < ARRAY_SIZE(permille); i++)
-		q[i] = nr ? sample[(u64)(nr - 1) * permille[i] / 1000] & ~DROPPED : 0;
+		q[i] = nr ? sample[div_u64((u64)(nr - 1) * permille[i], 1000)] &
+			   ~DROPPED : 0;
 }
 
 static void evaluate(u32 *sample, u32 nr)
