@@ -282,6 +282,9 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 	if (!r)
 		goto out;
 	e = ml_inflight_take(&q->inflight, now, &evicted);
+	/* Behind a look that was put off, entries may be waiting to be freed. */
+	if (unlikely(!e) && drain(q, now))
+		e = ml_inflight_take(&q->inflight, now, &evicted);
 	if (evicted >= 0)
 		ml_count(q->session->attached[evicted], ML_LIB_CNT_DEADLINE);
 	if (!e) {

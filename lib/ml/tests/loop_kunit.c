@@ -11,6 +11,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sched/clock.h>
 
 #include "../advice.h"
 #include "../proxy.h"
@@ -601,6 +602,7 @@ static void loop_control(struct kunit *test)
 static void loop_full(struct kunit *test)
 {
 	struct loop *l = test->priv;
+	u64 cookie, last = 0;
 
 	for (int i = 0; i < NR_SLOTS; i++)
 		KUNIT_ASSERT_NE(test, ml_submit(&loop_proxy, i, ID, &features),
@@ -608,11 +610,16 @@ static void loop_full(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ml_submit(&loop_proxy, 0, ID, &features), 0ULL);
 	EXPECT_COUNT(test, RING_FULL, 1);
 	/* Taken but not answered: now there is room, but no free entry. */
-	while (agent_take(l))
-		;
+	while ((cookie = agent_take(l)))
+		last = cookie;
 	KUNIT_EXPECT_EQ(test, ml_submit(&loop_proxy, 0, ID, &features), 0ULL);
 	EXPECT_COUNT(test, INFLIGHT_FULL, 1);
 	EXPECT_COUNT(test, SUBMIT, NR_SLOTS);
+	/* A look is not put off where an entry is needed. */
+	KUNIT_ASSERT_EQ(test, agent_send(l, last, 0, 1, 0), 0);
+	l->s->queues[0].looked_ns = local_clock();
+	KUNIT_EXPECT_NE(test, ml_submit(&loop_proxy, 0, ID, &features), 0ULL);
+	EXPECT_COUNT(test, INFLIGHT_FULL, 1);
 	KUNIT_EXPECT_EQ(test, l->s->state, ML_LIB_SESSION_RUNNING);
 }
 
