@@ -68,6 +68,21 @@ def load(prefix):
     return meta, req, r, dec[d], fb[b]
 
 
+def load_all(prefixes):
+    """The same, of several recordings."""
+    parts = [load(prefix) for prefix in prefixes]
+    meta = parts[0][0]
+    for prefix, part in zip(prefixes, parts):
+        if part[0]["schema_hash"] != meta["schema_hash"]:
+            sys.exit(f"{prefix}: recorded with another schema than {prefixes[0]}: "
+                     "record both again with 'make record'")
+    first = np.cumsum([0] + [len(part[1]) for part in parts])
+    req, row, dec, fb = (np.concatenate(columns)
+                         for columns in list(zip(*parts))[1:])
+    row += np.repeat(first[:-1], [len(part[2]) for part in parts])
+    return meta, req, row, dec, fb
+
+
 class Cost(nn.Module):
     """Cost of windows, as each member of the ensemble sees it."""
 
@@ -261,8 +276,8 @@ def replay(policy, x, names, windows):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("data", help="prefix of the recording, like "
-                   "data/readahead/readahead")
+    p.add_argument("data", nargs="+", help="prefix of a recording, like "
+                   "data/readahead/quiet")
     p.add_argument("model", help="TorchScript file to write")
     p.add_argument("--epochs", type=int, default=200)
     p.add_argument("--trust", type=float, default=0.7,
@@ -278,7 +293,7 @@ def main():
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)
 
-    meta, req, row, dec, fb = load(args.data)
+    meta, req, row, dec, fb = load_all(args.data)
     fields = meta["features"]
     names = [f["name"] for f in fields]
     features = torch.tensor(np.stack([req[f["name"]] / f["scale"]
@@ -292,7 +307,7 @@ def main():
     windows = torch.tensor(sorted(set(dec["out0"].tolist())),
                            dtype=torch.float32)
     if (windows > 128).any() or (windows.log2() % 1).any():
-        sys.exit(f"{args.data}: windows of {windows.int().tolist()} pages were "
+        sys.exit(f"windows of {windows.int().tolist()} pages were "
                  "drawn, but the client remembers the costs of powers of two up "
                  "to 128: record again with such windows")
 
