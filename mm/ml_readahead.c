@@ -22,7 +22,8 @@
  *
  * Nothing is written to struct file_ra_state: advice replaces the limit at the
  * moment of use, and a window that is larger shrinks at its next mark. So there
- * is nothing to undo when the model goes away. A file whose reader has said
+ * is nothing to undo when the model goes away, except that a stream keeps its
+ * window where the default limit is less: ml_ra_outlived() sees to that. A file whose reader has said
  * what it wants (FMODE_RANDOM, VM_RAND_READ, VM_SEQ_READ), huge pages,
  * executable mappings and files without readahead are left alone. The window
  * never exceeds the file's own ra_pages, except as far as the operator raised
@@ -251,6 +252,7 @@ struct ml_proxy ml_ra_proxy = {
  * @mapped: the next mark was reached through a mapping; set without the lock
  * @advised: the last event had advice
  * @plain: the episode is plain, like the one before, as far as it is known
+ * @raised: a window has been advised that is wider than the default limit
  * @window: limit of the window that was in force
  * @before: the same of the episode before, or 0
  * @delta: distance of the last jump
@@ -277,6 +279,7 @@ struct ml_ra_entry {
 	bool mapped;
 	bool advised;
 	bool plain;
+	bool raised;
 	u16 window;
 	u16 before;
 	u16 narrow_run;
@@ -327,8 +330,12 @@ static struct ml_ra_table *ml_ra_table;
 
 static void ml_ra_alloc(struct work_struct *work)
 {
-	struct ml_ra_table *t = kvzalloc(sizeof(*t), GFP_KERNEL);
+	struct ml_ra_table *t;
 
+	/* Events that came before the table was there have queued this again. */
+	if (ml_ra_table)
+		return;
+	t = kvzalloc(sizeof(*t), GFP_KERNEL);
 	if (!t)
 		return;
 	for (int i = 0; i < LOCKS; i++)
@@ -340,6 +347,16 @@ static void ml_ra_alloc(struct work_struct *work)
 }
 
 static DECLARE_WORK(ml_ra_alloc_work, ml_ra_alloc);
+
+/* Never turned off: windows that are too wide outlive the agent and the cap. */
+DEFINE_STATIC_KEY_FALSE(ml_ra_raised);
+
+static void ml_ra_raise(struct work_struct *work)
+{
+	static_branch_enable(&ml_ra_raised);
+}
+
+static DECLARE_WORK(ml_ra_raise_work, ml_ra_raise);
 
 static struct ml_ra_table *ml_ra_get_table(void)
 {
@@ -406,6 +423,8 @@ static void ml_ra_dev(struct ml_ra_dev *d, u64 id, u64 now,
 {
 	if (!spin_trylock(&d->lock))
 		return;
+	/* Others may have been here since. */
+	now = max(now, d->last_ns);
 	if (d->id != id) {
 		if (d->id && now - d->last_ns < NSEC_PER_SEC)
 			goto out;
@@ -767,6 +786,11 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 	/* No window has a part in a miss of a plain episode: look nothing up. */
 	e->advised = !(e->plain && event == ML_RA_MISS) &&
 		     ml_ra_advice(slot, ra, window);
+	if (e->advised && *window > ra->ra_pages) {
+		e->raised = true;
+		if (!static_key_enabled(&ml_ra_raised))
+			schedule_work(&ml_ra_raise_work);
+	}
 	e->window = min_t(u32, e->advised ? *window : ra->ra_pages, U16_MAX);
 	e->event = event;
 	e->index = readahead_index(ractl);
@@ -776,6 +800,18 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 	return e->advised;
 }
 
+/*
+ * Has the mark been reached through a mapping? One that was, but where nothing
+ * was read for it, is not to be taken for that of a later read().
+ */
+static bool ml_ra_was_mapped(struct ml_ra_entry *e, enum ml_ra_event event)
+{
+	if (!READ_ONCE(e->mapped))
+		return false;
+	WRITE_ONCE(e->mapped, false);
+	return event == ML_RA_MARK;
+}
+
 bool __ml_ra_window(struct readahead_control *ractl,
 		    enum ml_ra_event event, unsigned long req_count,
 		    unsigned long *window)
@@ -783,7 +819,7 @@ bool __ml_ra_window(struct readahead_control *ractl,
 	const struct file_ra_state *ra = ractl->ra;
 	struct ml_ra_table *t = ml_ra_get_table();
 	bool mapped = event == ML_RA_FAULT, advised = false;
-	u32 set, now = jiffies, pages;
+	u32 set, pages;
 	int slot;
 
 	/* Readahead on behalf of the kernel has no file, or a state of its own. */
@@ -798,16 +834,15 @@ bool __ml_ra_window(struct readahead_control *ractl,
 
 	set = ml_ra_set(ra);
 	if (spin_trylock(ml_ra_lock(t, set))) {
+		u32 now = jiffies;	/* not before e->last of others */
+
 		slot = ml_ra_get(t, set, ractl, now);
 		if (slot >= 0) {
 			struct ml_ra_entry *e = &t->entry[slot];
 
 			/* Or its address is worked out again at each use. */
 			OPTIMIZER_HIDE_VAR(e);
-			if (event == ML_RA_MARK && READ_ONCE(e->mapped)) {
-				WRITE_ONCE(e->mapped, false);
-				mapped = true;
-			}
+			mapped |= ml_ra_was_mapped(e, event);
 			/* Behind a mark in a mapping, one page is known to be wanted. */
 			if (mapped)
 				req_count = 1;
@@ -818,7 +853,11 @@ bool __ml_ra_window(struct readahead_control *ractl,
 		spin_unlock(ml_ra_lock(t, set));
 	} else {
 		slot = ml_ra_find(t, set, ra);
-		advised = slot >= 0 && ml_ra_advice(slot, ra, &pages);
+		if (slot >= 0) {
+			if (ml_ra_was_mapped(&t->entry[slot], event))
+				req_count = 1;
+			advised = ml_ra_advice(slot, ra, &pages);
+		}
 	}
 
 	if (slot < 0)
@@ -827,6 +866,18 @@ bool __ml_ra_window(struct readahead_control *ractl,
 	if (advised)
 		*window = max(pages, min(req_count, *window));
 	return advised;
+}
+
+/* Without the lock: what it may miss is one window more. */
+bool __ml_ra_outlived(const struct file_ra_state *ra)
+{
+	struct ml_ra_table *t = ml_ra_get_table();
+	int slot = t ? ml_ra_find(t, ml_ra_set(ra), ra) : -1;
+
+	if (slot < 0 || !READ_ONCE(t->entry[slot].raised))
+		return false;
+	WRITE_ONCE(t->entry[slot].raised, false);
+	return true;
 }
 
 void __ml_ra_mapped(const struct vm_area_struct *vma,

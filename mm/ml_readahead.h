@@ -24,6 +24,7 @@ enum ml_ra_event {
 #include <linux/ml_lib.h>
 
 extern struct ml_proxy ml_ra_proxy;
+DECLARE_STATIC_KEY_FALSE(ml_ra_raised);
 
 bool __ml_ra_window(struct readahead_control *ractl,
 		    enum ml_ra_event event, unsigned long req_count,
@@ -31,6 +32,7 @@ bool __ml_ra_window(struct readahead_control *ractl,
 void __ml_ra_mapped(const struct vm_area_struct *vma,
 		    const struct file_ra_state *ra);
 void __ml_ra_forget(const struct file_ra_state *ra);
+bool __ml_ra_outlived(const struct file_ra_state *ra);
 
 /**
  * ml_ra_window() - note a readahead event and ask how much may be read
@@ -76,6 +78,21 @@ static inline void ml_ra_forget(const struct file_ra_state *ra)
 		__ml_ra_forget(ra);
 }
 
+/**
+ * ml_ra_outlived() - may the window be left from advice that is gone?
+ * @ra: the file's readahead state
+ *
+ * Advice may exceed the default limit if the operator allows it. A stream would
+ * keep such a window to its end.
+ *
+ * Context: Process.
+ * Return: true once, at the first mark without advice.
+ */
+static inline bool ml_ra_outlived(const struct file_ra_state *ra)
+{
+	return static_branch_unlikely(&ml_ra_raised) && __ml_ra_outlived(ra);
+}
+
 #else
 
 static inline bool ml_ra_window(struct readahead_control *ractl,
@@ -92,6 +109,11 @@ static inline void ml_ra_mapped(const struct vm_area_struct *vma,
 
 static inline void ml_ra_forget(const struct file_ra_state *ra)
 {
+}
+
+static inline bool ml_ra_outlived(const struct file_ra_state *ra)
+{
+	return false;
 }
 
 #endif

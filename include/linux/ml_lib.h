@@ -17,7 +17,6 @@
 #include <linux/types.h>
 #include <uapi/linux/ml_lib.h>
 
-struct module;
 struct ml_proxy_core;
 
 /**
@@ -41,14 +40,32 @@ struct ml_schema {
 /* Bits of an advice word for the outputs, see lib/ml/advice.h */
 #define ML_ADVICE_VALUE_BITS	23
 
-/* For tables of struct ml_lib_field: a member of the feature structure... */
+/**
+ * ML_FEATURE() - entry of a table of features
+ * @_struct: the feature structure
+ * @_member: a member of it
+ * @_type: its enum ml_lib_type
+ * @_unit: unit, a string
+ * @_scale: the integer divided by this is in @_unit
+ * @_min: least integer
+ * @_max: greatest integer
+ */
 #define ML_FEATURE(_struct, _member, _type, _unit, _scale, _min, _max)	\
 	{								\
 		.name = #_member, .unit = _unit, .type = _type,		\
 		.offset = offsetof(_struct, _member),			\
 		.scale = _scale, .min = _min, .max = _max,		\
 	}
-/* ... and the output number _index. */
+
+/**
+ * ML_OUTPUT() - entry of a table of outputs
+ * @_index: its number, from 0
+ * @_name: name, a string
+ * @_unit: unit, a string
+ * @_scale: the integer divided by this is in @_unit
+ * @_min: least integer
+ * @_max: greatest integer
+ */
 #define ML_OUTPUT(_index, _name, _unit, _scale, _min, _max)		\
 	{								\
 		.name = _name, .unit = _unit, .type = ML_LIB_S32,	\
@@ -61,10 +78,10 @@ struct ml_schema {
  * @name: "subsystem/purpose"
  * @schema: what goes out and what comes back
  * @nr_objects: how many objects can have advice at a time, 1 to 65536
- * @rate: default of the budget: requests per second on each CPU
+ * @rate: default of the budget: records, requests and feedback together, per
+ *	second on each CPU
  * @deadline_us: default of the deadline for a decision
  * @ttl_ms: default of the life of advice
- * @owner: module that holds this structure
  * @active: (private) true while decisions are wanted and an agent runs
  * @core: (private) the core's side
  *
@@ -78,7 +95,6 @@ struct ml_proxy {
 	u32 rate;
 	u32 deadline_us;
 	u32 ttl_ms;
-	struct module *owner;
 	struct static_key_false active;
 	struct ml_proxy_core *core;
 };

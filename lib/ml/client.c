@@ -39,7 +39,8 @@ static void drop(struct ml_proxy_core *core, enum ml_lib_counter why)
  *
  * Context: Any but NMI. Takes a raw spinlock for the copy of the features.
  * Return: a cookie for ml_report(), or 0 if the request was dropped: no agent,
- * ring full, over budget, NMI. Every reason has its counter.
+ * ring full, too many unanswered, over budget, session broken, NMI. Every reason
+ * has its counter.
  */
 u64 ml_submit(struct ml_proxy *p, u32 obj, u64 id, const void *features)
 {
@@ -69,8 +70,8 @@ EXPORT_SYMBOL_GPL(ml_submit);
  * ml_advice_poll() - take in decisions that have come
  * @p: the proxy
  *
- * A decision becomes advice when this CPU submits the next time, or when the
- * agent sees that nobody fetches it. A client that looks for advice soon after
+ * A decision becomes advice when this CPU submits the next time (but not twice in
+ * a microsecond), or when the agent sees that nobody fetches it. A client that looks for advice soon after
  * it has submitted can call this first: it costs a load if nothing has come.
  *
  * Context: Any.

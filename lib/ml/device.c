@@ -8,8 +8,10 @@
  * mutex.
  */
 
+#include <linux/cacheinfo.h>
 #include <linux/capability.h>
 #include <linux/compat.h>
+#include <linux/fdtable.h>
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/io_uring/cmd.h>
@@ -223,6 +225,9 @@ static int ioc_setup(struct file *file, void *arg)
 	struct ml_lib_setup *a = arg;
 	int err;
 
+	/* The kernel and the agent have different addresses for the rings. */
+	if (cpu_dcache_is_aliasing())
+		return -EOPNOTSUPP;
 	mutex_lock(&ml_mutex);
 	err = ml_session_setup(file->private_data, a);
 	mutex_unlock(&ml_mutex);
@@ -259,6 +264,11 @@ static int ioc_detach(struct file *file, void *arg)
 	return err;
 }
 
+static int is_file(const void *file, struct file *f, unsigned int fd)
+{
+	return f == file;
+}
+
 static int ioc_start(struct file *file, void *arg)
 {
 	struct ml_session *s = file->private_data;
@@ -267,6 +277,11 @@ static int ioc_start(struct file *file, void *arg)
 
 	mutex_lock(&ml_mutex);
 	err = ml_session_start(s, current->files);
+	/* If another thread has closed it meanwhile, there is no flush to come. */
+	if (!err && !iterate_fd(current->files, 0, is_file, file)) {
+		ml_session_stop(s, ML_LIB_SESSION_STOPPED);
+		err = -EBADF;
+	}
 	a->epoch = s->epoch;
 	mutex_unlock(&ml_mutex);
 	return err;
@@ -423,12 +438,14 @@ static long ml_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
  */
 static int ml_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
+	const u32 *arg = (const u32 *)cmd->sqe->cmd;
 	u32 unmatched;
 
 	if (cmd->cmd_op != ML_LIB_URING_KICK)
 		return -EOPNOTSUPP;
-	return kick(cmd->file->private_data,
-		    READ_ONCE(*(const u32 *)cmd->sqe->cmd), &unmatched);
+	if (READ_ONCE(arg[1]) | READ_ONCE(arg[2]) | READ_ONCE(arg[3]))
+		return -EINVAL;
+	return kick(cmd->file->private_data, READ_ONCE(arg[0]), &unmatched);
 }
 #endif
 

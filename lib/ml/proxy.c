@@ -286,7 +286,7 @@ static struct notifier_block ml_pm_nb = { .notifier_call = ml_pm_notify };
 
 /* Expiry times wrap, so what has expired is cleared away now and then. */
 static void ml_expire(struct work_struct *work);
-static DECLARE_DEFERRABLE_WORK(ml_expire_work, ml_expire);
+static DECLARE_DELAYED_WORK(ml_expire_work, ml_expire);
 
 static void ml_expire(struct work_struct *work)
 {

@@ -301,7 +301,7 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 	 * be filled in while the slot's cache lines are on their way.
 	 */
 	e->time_ns = now;
-	e->deadline_ns = now + NSEC_PER_USEC *
+	e->deadline_ns = now + (u64)NSEC_PER_USEC *
 			 (timeout_us ?: READ_ONCE(core->deadline_us));
 	e->obj = obj;
 	e->gen = ml_advice_gen(core->advice, obj);
@@ -407,6 +407,11 @@ void ml_queue_purge(struct ml_queue *q, int slot)
 	for (u32 i = 0; i <= q->inflight.mask; i++) {
 		struct ml_inflight_entry *e = &q->inflight.entry[i];
 
+		if (i % ML_PURGE_BATCH == ML_PURGE_BATCH - 1) {
+			raw_spin_unlock_irq(&q->lock);
+			cond_resched();
+			raw_spin_lock_irq(&q->lock);
+		}
 		if (slot >= 0 && e->slot != slot)
 			continue;
 		if (e->wait == ML_INFLIGHT_WAITING)
@@ -478,7 +483,9 @@ void ml_queue_wait_end(struct ml_queue *q, u64 cookie)
  * @cookie: the request
  * @value: set to the packed outputs if there is one
  *
- * Context: Any.
+ * The answer may be behind those of others, and nobody kicks again for it.
+ *
+ * Context: Process. Does not sleep.
  * Return: ML_INFLIGHT_WAITING, _ANSWERED or _REFUSED.
  */
 enum ml_inflight_wait ml_queue_answer(struct ml_queue *q, u64 cookie,
@@ -486,14 +493,19 @@ enum ml_inflight_wait ml_queue_answer(struct ml_queue *q, u64 cookie,
 {
 	enum ml_inflight_wait wait = ML_INFLIGHT_REFUSED;
 	struct ml_inflight_entry *e;
+	u32 n, sum = 0;
 
-	raw_spin_lock_irq(&q->lock);
-	drain(q, local_clock());
-	e = ml_inflight_find(&q->inflight, cookie);
-	if (e) {
-		wait = e->wait;
-		*value = e->value;
-	}
-	raw_spin_unlock_irq(&q->lock);
+	do {
+		raw_spin_lock_irq(&q->lock);
+		n = drain(q, local_clock());
+		e = ml_inflight_find(&q->inflight, cookie);
+		if (e) {
+			wait = e->wait;
+			*value = e->value;
+		}
+		raw_spin_unlock_irq(&q->lock);
+		sum += n;
+	} while (wait == ML_INFLIGHT_WAITING && n == ML_DRAIN_BATCH &&
+		 sum <= q->dec.mask);
 	return wait;
 }

@@ -22,6 +22,9 @@ struct ml_session;
 /* Decisions that are taken in at a time, with interrupts off. */
 #define ML_DRAIN_BATCH	16
 
+/* Entries that are purged at a time, with interrupts off. */
+#define ML_PURGE_BATCH	256
+
 /**
  * struct ml_queue - kernel's side of a queue
  * @lock: protects everything below

@@ -335,8 +335,8 @@ void ml_session_stop(struct ml_session *s, u32 state)
 	if (!s->owner)
 		return;
 	s->owner = NULL;
-	if (s->state != ML_LIB_SESSION_BROKEN)
-		WRITE_ONCE(s->state, state);
+	/* A submitter may break it at the same time, and that is final. */
+	cmpxchg(&s->state, ML_LIB_SESSION_RUNNING, state);
 	s->epoch++;
 	show_state(s);
 	unpublish(s, 0, ML_SESSION_PROXIES - 1);

@@ -64,7 +64,6 @@ static struct ml_proxy test_proxy = {
 	.rate = 1000000,
 	.deadline_us = 1000000,
 	.ttl_ms = 1000,
-	.owner = THIS_MODULE,
 };
 
 static DEFINE_MUTEX(test_lock);		/* one writer of parameters at a time */

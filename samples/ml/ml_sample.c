@@ -66,7 +66,6 @@ static struct ml_proxy sample_proxy = {
 	.rate = 20,
 	.deadline_us = 500000,
 	.ttl_ms = 3000,
-	.owner = THIS_MODULE,
 };
 
 static u64 sample_id;		/* names the object in records */

@@ -193,11 +193,13 @@ struct ml_lib_decision {
  *  - E2BIG: the structure has non-zero bytes that the kernel does not know, or
  *    is larger than a page
  *  - EINVAL: a field is out of range, or a reserved field is not zero
- *  - EOPNOTSUPP: a known field asks for something this kernel does not offer
+ *  - EOPNOTSUPP: a known field asks for something this kernel does not offer,
+ *    or the processor's caches do not allow shared rings
  *  - EFAULT: a pointer is bad
  *  - EPERM: no CAP_SYS_ADMIN in the initial user namespace when the file was
  *    opened
  *  - ENOENT: no proxy with this id
+ *  - EBADF: the descriptor was closed while START was on its way
  *  - EBADFD: the session is in the wrong state for this call (already set up,
  *    not set up, not started, broken)
  *  - EBUSY: the proxy has an agent
@@ -266,7 +268,7 @@ enum ml_lib_mode {
  * @state: out: ML_LIB_PROXY_*
  * @mode: out: enum ml_lib_mode
  * @nr_objects: out: how many objects can have advice at a time
- * @rate: out: most requests per second on each CPU
+ * @rate: out: most records per second on each CPU, requests and feedback
  * @deadline_us: out: a later decision is refused
  * @ttl_ms: out: how long advice lasts
  * @explore_permille: out: share of requests that LEARNING may explore
@@ -432,7 +434,7 @@ struct ml_lib_start {
  * @id: in: proxy id
  * @set: in: ML_LIB_SET_*: which of the following to change
  * @mode: in: enum ml_lib_mode
- * @rate: in: most requests per second on each CPU, 1 to 1000000
+ * @rate: in: most records per second on each CPU, 1 to 1000000
  * @deadline_us: in: 1 to 10000000
  * @ttl_ms: in: 1 to 60000
  * @explore_permille: in: 0 to 1000
@@ -459,13 +461,13 @@ struct ml_lib_control {
  * @ML_LIB_CNT_FEEDBACK: feedback records handed to the agent
  * @ML_LIB_CNT_APPLY: advice read and handed to the client
  * @ML_LIB_CNT_SHADOW: valid decisions not applied because of the mode
- * @ML_LIB_CNT_NO_AGENT: fallback: no agent runs for the proxy
+ * @ML_LIB_CNT_NO_AGENT: fallback, or record dropped: no agent runs for the proxy
  * @ML_LIB_CNT_NO_ADVICE: fallback: nothing decided yet for the object
  * @ML_LIB_CNT_STALE: fallback: the advice has expired
  * @ML_LIB_CNT_RING_FULL: request or feedback dropped: the ring is full
  * @ML_LIB_CNT_INFLIGHT_FULL: request dropped: too many are unanswered
- * @ML_LIB_CNT_BUDGET: request dropped: over the rate
- * @ML_LIB_CNT_NMI: request refused: submitted from NMI context
+ * @ML_LIB_CNT_BUDGET: request or feedback dropped: over the rate
+ * @ML_LIB_CNT_NMI: request or feedback refused: NMI context
  * @ML_LIB_CNT_DEADLINE: decision came too late or never
  * @ML_LIB_CNT_UNMATCHED: accepted decision for an object that is gone
  * @ML_LIB_CNT_DECLINED: the model declined
@@ -519,8 +521,8 @@ struct ml_lib_stats {
  * @size: size of this structure
  * @queue: in: index of the queue
  * @drained: out: decisions taken from the ring
- * @unmatched: out: those of them that answered no request (unknown, repeated
- *	or forged cookie), since the session was set up
+ * @unmatched: out: decisions of the queue that answered no request (unknown,
+ *	repeated or forged cookie), since the session was set up
  */
 struct ml_lib_kick {
 	__u32 size;
@@ -545,7 +547,7 @@ struct ml_lib_kick {
  * DOC: io_uring
  *
  * IORING_OP_URING_CMD with cmd_op ML_LIB_URING_KICK and the queue's index in
- * the first four bytes of the command area does what ML_LIB_IOC_KICK does, at
+ * the first four bytes of the command area, the rest zero, does what ML_LIB_IOC_KICK does, at
  * once; the result is the number of decisions taken from the ring.
  */
 #define ML_LIB_URING_KICK	0

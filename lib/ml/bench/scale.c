@@ -125,7 +125,6 @@ static struct scale_proxy *make_proxy(u32 index)
 		.rate = 1000000,
 		.deadline_us = 10 * USEC_PER_SEC,
 		.ttl_ms = 60000,
-		.owner = THIS_MODULE,
 	};
 	if (ml_proxy_register(&sp->proxy)) {
 		kfree(sp);

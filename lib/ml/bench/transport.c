@@ -85,7 +85,6 @@ static struct ml_proxy proxy = {
 	.rate = 1000000,
 	.deadline_us = 1000000,
 	.ttl_ms = 10000,
-	.owner = THIS_MODULE,
 };
 
 static DEFINE_MUTEX(proxy_lock);

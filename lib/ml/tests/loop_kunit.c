@@ -57,8 +57,7 @@ static const struct ml_schema wide_schema = {
 
 #define PROXY(_name, _schema) {						\
 	.name = _name, .schema = _schema, .nr_objects = NR_OBJECTS,	\
-	.rate = 1000000, .deadline_us = 10000000, .ttl_ms = 60000,	\
-	.owner = THIS_MODULE }
+	.rate = 1000000, .deadline_us = 10000000, .ttl_ms = 60000 }
 
 static struct ml_proxy loop_proxy = PROXY("kunit/loop", &loop_schema);
 static struct ml_proxy second_proxy = PROXY("kunit/second", &loop_schema);

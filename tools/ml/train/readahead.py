@@ -56,10 +56,12 @@ def load(prefix):
     for i, c in enumerate(req["cookie"]):
         by_cookie[int(c)] = i
     decided = {int(c): i for i, c in enumerate(dec["cookie"])}
-    # The window that was drawn must have been in force.
+    # The window that was drawn must have been in force: what came late or was not
+    # applied leaves the one before in force.
     rows = [(by_cookie[int(f["cookie"])], decided[int(f["cookie"])], i)
             for i, f in enumerate(fb)
             if int(f["cookie"]) in by_cookie and int(f["cookie"]) in decided
+            and f["applied0"] == dec["out0"][decided[int(f["cookie"])]]
             and f["arm"] == 1 and f["units"] > 0 and f["cost"] > 0]
     if not rows:
         sys.exit(f"{prefix}: no request has both a decision and feedback: "

@@ -81,6 +81,17 @@ static int uring_kick(struct uring *u, int fd, uint32_t op, uint32_t queue,
 	return uring_reap(u, 5000, &cqe) ? cqe.res : -ETIME;
 }
 
+/* Space for more arguments, which has to be zero until there are some. */
+static int uring_kick_more(struct uring *u, int fd)
+{
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_URING_CMD, .fd = fd };
+	struct io_uring_cqe cqe;
+
+	((char *)&sqe)[63] = 1;		/* end of cmd[] */
+	uring_submit(u, &sqe);
+	return uring_reap(u, 5000, &cqe) ? cqe.res : -ETIME;
+}
+
 static int kick_all(struct uring *u, struct agent *a, uint8_t flags)
 {
 	int sum = 0;
@@ -114,6 +125,8 @@ static void kick(struct uring *u)
 	ksft_test_result(uring_kick(u, a.fd, ML_LIB_URING_KICK, a.setup.nr_queues, 0) == -EINVAL &&
 			 uring_kick(u, a.fd, ML_LIB_URING_KICK, ~0u, 0) == -EINVAL,
 			 "kick of no queue is EINVAL\n");
+	ksft_test_result(uring_kick_more(u, a.fd) == -EINVAL,
+			 "kick with what is not known is EINVAL\n");
 	ksft_test_result(!kick_all(u, &a, 0), "kick of empty rings takes nothing\n");
 	for (unsigned int i = 0; i < ARRAY_SIZE(how); i++) {
 		int status, sent, got;
