@@ -84,13 +84,13 @@ struct loop {
 	mutex_unlock(&ml_mutex);					\
 	__err; })
 
-static int setup(struct loop *l, u32 payload)
+static int setup_slots(struct loop *l, u32 nr_slots, u32 payload)
 {
 	struct ml_queue *q;
 	int err;
 
 	l->setup = (struct ml_lib_setup){
-		.nr_queues = 1, .nr_slots = NR_SLOTS, .payload = payload,
+		.nr_queues = 1, .nr_slots = nr_slots, .payload = payload,
 	};
 	err = LOCKED(ml_session_setup(l->s, &l->setup));
 	if (err)
@@ -98,14 +98,19 @@ static int setup(struct loop *l, u32 payload)
 	q = &l->s->queues[0];
 	l->req = (struct ml_ring_cons){
 		.slots = q->ro->req, .cons = &q->rw->req_cons,
-		.mask = NR_SLOTS - 1, .slot_size = l->setup.slot_size,
+		.mask = nr_slots - 1, .slot_size = l->setup.slot_size,
 	};
 	l->dec = (struct ml_ring_prod){
 		.slots = q->rw->dec, .cons = &q->ro->dec_cons,
-		.mask = NR_SLOTS - 1,
+		.mask = nr_slots - 1,
 		.slot_size = sizeof(struct ml_lib_decision),
 	};
 	return 0;
+}
+
+static int setup(struct loop *l, u32 payload)
+{
+	return setup_slots(l, NR_SLOTS, payload);
 }
 
 static int attach(struct ml_session *s, struct ml_proxy *p)
@@ -902,6 +907,37 @@ static void loop_decide(struct kunit *test)
 	EXPECT_COUNT(test, NO_AGENT, 1);
 }
 
+/* The answer may be behind those of others, more than are taken at a time. */
+static void loop_answer_last(struct kunit *test)
+{
+	struct loop *l = test->priv;
+	struct ml_queue *q;
+	u64 cookie, last;
+	u32 value;
+
+	session_end(l->s);
+	l->s = ml_session_create();
+	KUNIT_ASSERT_NOT_NULL(test, l->s);
+	KUNIT_ASSERT_EQ(test, setup_slots(l, 4 * ML_DRAIN_BATCH,
+					  loop_schema.feature_bytes), 0);
+	KUNIT_ASSERT_EQ(test, attach(l->s, &loop_proxy), 0);
+	KUNIT_ASSERT_EQ(test, LOCKED(ml_session_start(l->s, OWNER)), 0);
+	q = &l->s->queues[0];
+	for (int i = 0; i < 3 * ML_DRAIN_BATCH; i++)
+		KUNIT_ASSERT_NE(test, ml_submit(&loop_proxy, 0, ID, &features),
+				0ULL);
+	rcu_read_lock();
+	last = ml_queue_submit(q, loop_proxy.core, 0, ID, &features, 10000000);
+	rcu_read_unlock();
+	KUNIT_ASSERT_NE(test, last, 0ULL);
+	KUNIT_EXPECT_EQ(test, ml_queue_answer(q, last, &value),
+			ML_INFLIGHT_WAITING);
+	while ((cookie = agent_take(l)))
+		KUNIT_ASSERT_EQ(test, agent_send(l, cookie, 0, 1, 0), 0);
+	KUNIT_EXPECT_EQ(test, ml_queue_answer(q, last, &value),
+			ML_INFLIGHT_ANSWERED);
+}
+
 /* A waiter whose proxy went away still has its entry when that is overdue. */
 static void loop_detached_waiter(struct kunit *test)
 {
@@ -959,6 +995,7 @@ static struct kunit_case loop_cases[] = {
 	KUNIT_CASE(loop_restart),
 	KUNIT_CASE(loop_wakeup),
 	KUNIT_CASE(loop_decide),
+	KUNIT_CASE(loop_answer_last),
 	KUNIT_CASE(loop_detached_waiter),
 	{}
 };

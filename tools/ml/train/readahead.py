@@ -65,7 +65,7 @@ def load(prefix):
             and f["arm"] == 1 and f["units"] > 0 and f["cost"] > 0]
     if not rows:
         sys.exit(f"{prefix}: no request has both a decision and feedback: "
-                 "record again with 'make record'")
+                 "record again, with ml-agent --explore")
     r, d, b = (np.array(x) for x in zip(*rows))
     return meta, req, r, dec[d], fb[b]
 
@@ -77,7 +77,7 @@ def load_all(prefixes):
     for prefix, part in zip(prefixes, parts):
         if part[0]["schema_hash"] != meta["schema_hash"]:
             sys.exit(f"{prefix}: recorded with another schema than {prefixes[0]}: "
-                     "record both again with 'make record'")
+                     "record both again")
     first = np.cumsum([0] + [len(part[1]) for part in parts])
     req, row, dec, fb = (np.concatenate(columns)
                          for columns in list(zip(*parts))[1:])

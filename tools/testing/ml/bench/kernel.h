@@ -188,7 +188,7 @@ void bench_wait(wait_queue_head_t *wq);
 struct work_struct { void (*func)(struct work_struct *work); };
 struct notifier_block { int (*notifier_call)(struct notifier_block *nb, unsigned long e, void *d); };
 struct workqueue_struct;
-#define DECLARE_DEFERRABLE_WORK(n, f)	struct work_struct n __attribute__((unused)) = { f }
+#define DECLARE_DELAYED_WORK(n, f)	struct work_struct n __attribute__((unused)) = { f }
 #define alloc_workqueue(n, f, m)	((struct workqueue_struct *)1)
 #define queue_delayed_work(q, w, t)	((void)(q))
 #define register_pm_notifier(n)		((void)(n), 0)
