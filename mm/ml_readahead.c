@@ -23,12 +23,13 @@
  * Nothing is written to struct file_ra_state: advice replaces the limit at the
  * moment of use, and a window that is larger shrinks at its next mark. So there
  * is nothing to undo when the model goes away, except that a stream keeps its
- * window where the default limit is less: ml_ra_outlived() sees to that. A file whose reader has said
- * what it wants (FMODE_RANDOM, VM_RAND_READ, VM_SEQ_READ), huge pages,
- * executable mappings and files without readahead are left alone. The window
- * never exceeds the file's own ra_pages, except as far as the operator raised
- * the cap of the proxy, and is never less than the request itself would have
- * got by default.
+ * window where the default limit is less: ml_ra_outlived() sees to that.
+ *
+ * A file whose reader has said what it wants (FMODE_RANDOM, VM_RAND_READ,
+ * VM_SEQ_READ), huge pages, executable mappings and files without readahead are
+ * left alone. The window never exceeds the file's own ra_pages, except as far as
+ * the operator raised the cap of the proxy, and is never less than the request
+ * itself would have got by default.
  *
  * State is kept in a set-associative table with the address of file->f_ra as
  * key, an opaque number that is never dereferenced; struct file does not grow.

@@ -71,8 +71,9 @@ EXPORT_SYMBOL_GPL(ml_submit);
  * @p: the proxy
  *
  * A decision becomes advice when this CPU submits the next time (but not twice in
- * a microsecond), or when the agent sees that nobody fetches it. A client that looks for advice soon after
- * it has submitted can call this first: it costs a load if nothing has come.
+ * a microsecond), or when the agent sees that nobody fetches it. A client that
+ * looks for advice soon after it has submitted can call this first: it costs a
+ * load if nothing has come.
  *
  * Context: Any.
  * Return: true if there were decisions, for whatever proxy of the same agent.
