@@ -77,6 +77,8 @@ def main():
                 "worst_vs_default", "vs_oracle", "headroom", "recovered"):
         lines.append(f"{key} {out[key]:.3f}" if out[key] is not None
                      else f"{key} -")
+    lines.append(f"best single static window {single_best} KiB, "
+                 f"{single[single_best]:.3f} of the default's throughput")
     if "agent_killed" in out:
         k = out["agent_killed"]
         lines.append(f"agent killed in mid-run: {k['kib_s_before']:.0f} KiB/s "
