@@ -106,8 +106,8 @@ def functions(path):
     return result
 
 
-def jump_sites(path, key):
-    """Static branches on a key: function and offset of each."""
+def jump_sites(path, keys):
+    """Static branches on some keys: function and offset of each."""
     lines = run("objdump", "-r", "-j", "__jump_table", path).splitlines()
     relocs = [line.split() for line in lines if "R_X86_64" in line]
     symbols = []
@@ -117,7 +117,7 @@ def jump_sites(path, key):
             symbols.append((int(parts[0], 16), parts[2]))
     symbols.sort()
     for code, _, target in zip(relocs[0::3], relocs[1::3], relocs[2::3]):
-        if not target[2].startswith(key):
+        if not target[2].startswith(keys):
             continue
         section, _, offset = code[2].partition("+")
         if section != ".text":
@@ -212,7 +212,7 @@ def static(ours, pristine):
     say("\nWhat is left of the readahead client while it is off, as disassembled:")
     for obj in TOUCHED:
         path = os.path.join(ours, obj)
-        for name, offset in jump_sites(path, "ml_ra_proxy"):
+        for name, offset in jump_sites(path, ("ml_ra_proxy", "ml_ra_raised")):
             insn = instruction_at(path, name, offset)
             say(f"  {obj:15} {name}+{offset:#x}: {insn}")
             emit(f"{obj} {name}", "static branch", offset, "offset",
