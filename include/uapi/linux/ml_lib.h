@@ -547,8 +547,9 @@ struct ml_lib_kick {
  * DOC: io_uring
  *
  * IORING_OP_URING_CMD with cmd_op ML_LIB_URING_KICK and the queue's index in
- * the first four bytes of the command area, the rest zero, does what ML_LIB_IOC_KICK does, at
- * once; the result is the number of decisions taken from the ring.
+ * the first four bytes of the command area, the rest zero, does what
+ * ML_LIB_IOC_KICK does, at once; the result is the number of decisions taken
+ * from the ring.
  */
 #define ML_LIB_URING_KICK	0
 
