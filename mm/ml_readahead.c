@@ -115,10 +115,12 @@
 
 /*
  * What windows have cost a file is remembered by class: of 1 page, of up to 2, 4
- * and so on, and the last of all that are wider. A cost that differs from what
- * the class has cost before by more than CHANGED says that the reader or its
- * device has changed: the other classes are forgotten then. So is a class that
- * was not used for NEVER episodes.
+ * and so on, and the last of all that are wider. Costs of two episodes in a row
+ * that differ from what the class has cost before by more than CHANGED say that
+ * the reader or its device has changed: the other classes are forgotten then. One
+ * alone is an accident that says nothing of windows: a processor was taken away,
+ * or khugepaged came and read whole huge pages. A class that was not used for
+ * NEVER episodes is forgotten, too.
  */
 #define CLASSES		8
 #define CHANGED		(2 * LOG)
@@ -254,6 +256,7 @@ struct ml_proxy ml_ra_proxy = {
  * @advised: the last event had advice
  * @plain: the episode is plain, like the one before, as far as it is known
  * @raised: a window has been advised that is wider than the default limit
+ * @odd: the cost of the last episode was an accident, unless the next is like it
  * @window: limit of the window that was in force
  * @before: the same of the episode before, or 0
  * @delta: distance of the last jump
@@ -281,6 +284,7 @@ struct ml_ra_entry {
 	bool advised;
 	bool plain;
 	bool raised;
+	bool odd;
 	u16 window;
 	u16 before;
 	u16 narrow_run;
@@ -419,9 +423,13 @@ static void ml_ra_dev_rate(s32 *now, s32 *best, u32 count, u64 ns)
 }
 
 /* Add an episode to its device, and give the device's features. */
-static void ml_ra_dev(struct ml_ra_dev *d, u64 id, u64 now,
-		      const struct ml_ra_entry *e, struct ml_ra_features *f)
+static void ml_ra_dev(struct ml_ra_table *t, u64 now,
+		      const struct ml_ra_entry *e,
+		      struct readahead_control *ractl, struct ml_ra_features *f)
 {
+	u64 id = inode_to_bdi(ractl->mapping->host)->id;
+	struct ml_ra_dev *d = &t->dev[hash_64(id, ilog2(DEVS))];
+
 	if (!spin_trylock(&d->lock))
 		return;
 	/* Others may have been here since. */
@@ -462,21 +470,29 @@ out:
 	spin_unlock(&d->lock);
 }
 
-/*
- * Remember what an episode cost, and give what is known of other windows. Returns
- * whether it is other than what the window has cost before.
- */
-static bool ml_ra_costs(struct ml_ra_entry *e, struct ml_ra_features *f)
+static int ml_ra_class(u16 window)
 {
-	int class = min(order_base_2(e->window), CLASSES - 1);
+	return min(order_base_2(window), CLASSES - 1);
+}
+
+/* Did an episode cost something else than its window has cost before? */
+static bool ml_ra_differs(const struct ml_ra_entry *e, int page_time)
+{
+	int class = ml_ra_class(e->window);
+
+	return e->age[class] < NEVER &&
+	       abs(page_time - e->cost[class]) > CHANGED;
+}
+
+/* Remember what an episode cost, and give what is known of other windows. */
+static void ml_ra_costs(struct ml_ra_entry *e, bool changed,
+			struct ml_ra_features *f)
+{
+	int class = ml_ra_class(e->window);
 	int now = f->page_time;
-	bool changed;
 
 	for (int i = 0; i < CLASSES; i++)
-		e->age[i] = min(e->age[i] + 1, NEVER);
-	changed = e->age[class] < NEVER && abs(now - e->cost[class]) > CHANGED;
-	if (changed)
-		memset(e->age, NEVER, sizeof(e->age));
+		e->age[i] = changed ? NEVER : min(e->age[i] + 1, NEVER);
 	if (e->age[class] < NEVER)
 		e->cost[class] = (e->cost[class] + now) / 2;
 	else
@@ -490,7 +506,6 @@ static bool ml_ra_costs(struct ml_ra_entry *e, struct ml_ra_features *f)
 	f->episodes = ml_ra_log2(e->episodes);
 	for (int i = 0; i < CLASSES; i++)
 		f->cost[i] = e->age[i] < NEVER ? e->cost[i] - now : LOG_MAX;
-	return changed;
 }
 
 static u64 ml_ra_file_pages(struct readahead_control *ractl)
@@ -537,7 +552,13 @@ static void ml_ra_ask(u32 slot, struct ml_ra_entry *e,
 	f->read_time = ml_ra_log2_ratio(ns, e->sum.read);
 	f->file_pages = ml_ra_log2(file_pages);
 
-	changed = ml_ra_costs(e, f);
+	changed = ml_ra_differs(e, f->page_time);
+	if (changed && !e->odd) {
+		e->odd = true;
+		return;
+	}
+	e->odd = false;
+	ml_ra_costs(e, changed, f);
 	if (changed || e->window != e->before)
 		e->patience = 0;
 	else if (!e->sum.used)
@@ -557,11 +578,10 @@ static void ml_ra_ask(u32 slot, struct ml_ra_entry *e,
 static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 		      struct readahead_control *ractl)
 {
-	u64 bdi = inode_to_bdi(ractl->mapping->host)->id;
 	u64 now = ktime_get_ns(), ns = now - e->begin_ns;
 	struct ml_ra_features f = {};
 
-	ml_ra_dev(&t->dev[hash_64(bdi, ilog2(DEVS))], bdi, now, e, &f);
+	ml_ra_dev(t, now, e, ractl, &f);
 	if (e->cookie) {
 		struct ml_lib_feedback fb = {
 			.cost = ns,
@@ -582,6 +602,20 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 	if (!e->plain)
 		ml_ra_ask(slot, e, ractl, ns, &f);
 	e->before = e->window;
+	ml_ra_begin(e, now, e->last);
+}
+
+/*
+ * A decision comes when the episode it was asked for has begun. That begins anew
+ * then, so that its cost is of one window.
+ */
+static void ml_ra_cut(struct ml_ra_table *t, struct ml_ra_entry *e,
+		      struct readahead_control *ractl)
+{
+	u64 now = ktime_get_ns();
+	struct ml_ra_features f;
+
+	ml_ra_dev(t, now, e, ractl, &f);
 	ml_ra_begin(e, now, e->last);
 }
 
@@ -764,6 +798,7 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 		       u32 now, u32 *window)
 {
 	const struct file_ra_state *ra = ractl->ra;
+	u32 limit;
 
 	if (now - e->last >= PAUSE) {
 		e->cookie = 0;
@@ -792,7 +827,10 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 		if (!static_key_enabled(&ml_ra_raised))
 			schedule_work(&ml_ra_raise_work);
 	}
-	e->window = min_t(u32, e->advised ? *window : ra->ra_pages, U16_MAX);
+	limit = min_t(u32, e->advised ? *window : ra->ra_pages, U16_MAX);
+	if (limit != e->window && e->sum.events && !e->plain)
+		ml_ra_cut(t, e, ractl);
+	e->window = limit;
 	e->event = event;
 	e->index = readahead_index(ractl);
 	e->req_count = req_count;
