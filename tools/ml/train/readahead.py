@@ -16,7 +16,9 @@ The decision trusts what was measured more than what was learned. The client
 remembers what each window has cost the file, and of the difference to what the
 network expects TRUST parts count. For windows that were not tried that difference
 is extrapolated, and they get a BONUS. So a file that is like none of the recorded
-ones finds its window, too: wrong tries take an episode each. Of all windows the
+ones finds its window, too: wrong tries take an episode each. Where a mapping jumps,
+the narrowest window is tried early (PROBE): through wider ones records of one page
+look like those of many. Of all windows the
 cheapest is taken, but the one in force is kept where a change promises less than
 a tolerance: smaller differences are noise, and to follow them costs more than it
 wins.
@@ -128,13 +130,16 @@ class Policy(nn.Module):
     def __init__(self, mean, std, windows, names, args):
         super().__init__()
         self.window = names.index("window")
-        self.trust, self.bonus = args.trust, args.bonus
+        self.mapped = names.index("mapped")
+        self.sequential = names.index("sequential")
+        self.trust, self.bonus, self.probe = args.trust, args.bonus, args.probe
         self.tolerance = args.tolerance
         self.never = NEVER
         self.register_buffer("low", mean - 4 * std)
         self.register_buffer("high", mean + 4 * std)
         self.register_buffer("windows", windows)
         self.register_buffer("log_windows", torch.log2(windows))
+        self.register_buffer("narrowest", torch.eq(windows, windows[0]))
         self.register_buffer("inputs", torch.tensor(learned_from(names)))
         # Where the client gives what the windows have cost.
         self.register_buffer("measured", names.index("cost[0]")
@@ -169,6 +174,11 @@ class Policy(nn.Module):
         q = torch.where(known, torch.lerp(learned, measured, self.trust),
                         torch.addcmul(learned, slope, away) - self.bonus)
         q = torch.add(q, now, alpha=-self.tolerance)
+        # Only a narrow window shows how much of one a mapping that jumps uses.
+        jumps = torch.gt(x[:, self.mapped:self.mapped + 1]
+                         - x[:, self.sequential:self.sequential + 1], 0.25)
+        q = torch.add(q, jumps & ~known[:, :1] & self.narrowest,
+                      alpha=-self.probe)
         return self.windows[q.argmin(1, keepdim=True)]
 
 
@@ -249,17 +259,22 @@ def replay(policy, x, names, windows):
     default = int((windows.log2() - x[0, names.index("ra_pages")]).abs().argmin())
     now = default
     time, progress = 0.0, 0.0
-    narrow_run, n = 0.0, 0
+    narrow_run, n, odd = 0.0, 0, False
     while time < REPLAY * 1e9:
         i = int(torch.randint(len(pools[now]), ()))
         row = pools[now][i].clone()
         time += ns[now][i]
         progress += pages[now][i]
         n += 1
-        # As ml_ra_costs() does.
+        # As ml_ra_ask() and ml_ra_costs() do.
         t = row[page_time]
+        changed = ages[now] < 250 and (t - known[now]).abs() > 2
+        if changed and not odd:
+            odd = True
+            continue
+        odd = False
         ages = (ages + 1).clamp(max=250)
-        if ages[now] < 250 and (t - known[now]).abs() > 2:
+        if changed:
             ages[:] = 250
         known[now] = (known[now] + t) / 2 if ages[now] < 250 else t
         ages[now] = 0
@@ -290,6 +305,9 @@ def main():
     p.add_argument("--tolerance", type=float, default=0.1,
                    help="least gain that is worth a change, in log2 of cost "
                    "[%(default)s]")
+    p.add_argument("--probe", type=float, default=2.0,
+                   help="for the narrowest one, if not tried yet, where a mapping "
+                   "jumps, in log2 of cost [%(default)s]")
     p.add_argument("--seed", type=int, default=1)
     args = p.parse_args()
     torch.manual_seed(args.seed)
