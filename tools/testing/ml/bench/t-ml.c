@@ -7,9 +7,8 @@
  *	ml_decide	the synchronous call; the caller sleeps, the agent spins
  *	ml_decide-sleep	both sleep
  *	ml_ring		the two rings without what the core does around them
- *	ml_ring+...	the same with one thing after the other that the core
- *			cannot do without on the kernel's side, which shows what
- *			each of them costs
+ *	ml_ring+...	the same with one thing of a kernel's side, which shows what
+ *			that costs
  */
 #include <err.h>
 #include <poll.h>
@@ -242,8 +241,8 @@ static const struct ops ml_decide_sleep = {
 
 /*
  * What is added to ring.h: the barrier and the look at the peer's flag after each
- * record, by which both sides can sleep (C); the lock by which any context can
- * submit; the clock, for deadline and latency.
+ * record, by which both sides can sleep (C) and which ML_LIB does without; the lock
+ * by which any context can submit; the clock, for deadline and latency.
  */
 #define WITH_BARRIER	1
 #define WITH_LOCK	2
@@ -302,12 +301,12 @@ static const char *ring_barrier_open(struct chan *c)
 
 static const char *ring_lock_open(struct chan *c)
 {
-	return ring_open_with(c, WITH_BARRIER | WITH_LOCK);
+	return ring_open_with(c, WITH_LOCK);
 }
 
 static const char *ring_clock_open(struct chan *c)
 {
-	return ring_open_with(c, WITH_BARRIER | WITH_LOCK | WITH_CLOCK);
+	return ring_open_with(c, WITH_LOCK | WITH_CLOCK);
 }
 
 /* Begin and end what the core does under a queue's lock; nobody contends. */
@@ -317,7 +316,7 @@ static inline void ring_begin(struct rings *r)
 		while (__atomic_exchange_n(&r->lock, 1, __ATOMIC_ACQUIRE))
 			;
 	if (r->with & WITH_CLOCK)
-		r->now = tsc();
+		r->now = __rdtsc();	/* as local_clock(): no fence */
 }
 
 static inline void ring_end(struct rings *r)
@@ -432,14 +431,14 @@ static const struct ops ml_ring_barrier = {
 
 static const struct ops ml_ring_lock = {
 	.name = "ml_ring+lock", .open = ring_lock_open, .few = true,
-	.note = "ml_ring+lock: and a lock around each record and each batch of decisions",
+	.note = "ml_ring+lock: a lock around each record and each batch of decisions",
 	.put = ring_put, .take = ring_take, .reply = ring_reply,
 	.fetch = ring_fetch,
 };
 
 static const struct ops ml_ring_clock = {
 	.name = "ml_ring+clock", .open = ring_clock_open, .few = true,
-	.note = "ml_ring+clock: and the time, read under it",
+	.note = "ml_ring+clock: the same lock, and the cycle counter, read under it",
 	.put = ring_put, .take = ring_take, .reply = ring_reply,
 	.fetch = ring_fetch,
 };
