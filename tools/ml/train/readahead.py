@@ -18,10 +18,9 @@ network expects TRUST parts count. For windows that were not tried that differen
 is extrapolated, and they get a BONUS. So a file that is like none of the recorded
 ones finds its window, too: wrong tries take an episode each. Where a mapping jumps,
 the narrowest window is tried early (PROBE): through wider ones records of one page
-look like those of many. Of all windows the
-cheapest is taken, but the one in force is kept where a change promises less than
-a tolerance: smaller differences are noise, and to follow them costs more than it
-wins.
+look like those of many. Of all windows the cheapest is taken, but the one in force is
+kept where a change promises less than a tolerance: smaller differences are noise, and
+to follow them costs more than it wins.
 """
 import argparse
 import json
@@ -265,7 +264,6 @@ def replay(policy, x, names, windows):
         row = pools[now][i].clone()
         time += ns[now][i]
         progress += pages[now][i]
-        n += 1
         # As ml_ra_ask() and ml_ra_costs() do.
         t = row[page_time]
         changed = ages[now] < 250 and (t - known[now]).abs() > 2
@@ -273,6 +271,7 @@ def replay(policy, x, names, windows):
             odd = True
             continue
         odd = False
+        n += 1
         ages = (ages + 1).clamp(max=250)
         if changed:
             ages[:] = 250
