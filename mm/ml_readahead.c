@@ -256,7 +256,7 @@ struct ml_proxy ml_ra_proxy = {
  * @advised: the last event had advice
  * @plain: the episode is plain, like the one before, as far as it is known
  * @raised: a window has been advised that is wider than the default limit
- * @odd: the cost of the last episode was an accident, unless the next is like it
+ * @odd: the cost of the last episode was an accident, unless the next differs, too
  * @window: limit of the window that was in force
  * @before: the same of the episode before, or 0
  * @delta: distance of the last jump
@@ -313,7 +313,7 @@ struct ml_ra_entry {
 
 /* What the advised files together get out of a device. */
 struct ml_ra_dev {
-	spinlock_t lock;	/* of all below; only ever tried */
+	spinlock_t lock;	/* of writes to all below; only ever tried */
 	u64 id;			/* of the backing_dev_info, never used twice */
 	u64 begin_ns;
 	u64 last_ns;
@@ -417,18 +417,23 @@ static void ml_ra_dev_rate(s32 *now, s32 *best, u32 count, u64 ns)
 	s32 log = ml_ra_log2(count) + ml_ra_log2(NSEC_PER_SEC) - ml_ra_log2(ns);
 
 	log = max(log, 0) * 16;
-	*now = *now ? *now + (log - *now) / 4 : log;
+	WRITE_ONCE(*now, *now ? *now + (log - *now) / 4 : log);
 	/* Halves in 26 s. */
-	*best = max(log, *best - 1);
+	WRITE_ONCE(*best, max(log, *best - 1));
 }
 
-/* Add an episode to its device, and give the device's features. */
-static void ml_ra_dev(struct ml_ra_table *t, u64 now,
-		      const struct ml_ra_entry *e,
-		      struct readahead_control *ractl, struct ml_ra_features *f)
+static struct ml_ra_dev *ml_ra_dev(struct ml_ra_table *t, u64 id)
+{
+	return &t->dev[hash_64(id, ilog2(DEVS))];
+}
+
+/* Add an episode to its device. */
+static void ml_ra_dev_add(struct ml_ra_table *t, u64 now,
+			  const struct ml_ra_entry *e,
+			  struct readahead_control *ractl)
 {
 	u64 id = inode_to_bdi(ractl->mapping->host)->id;
-	struct ml_ra_dev *d = &t->dev[hash_64(id, ilog2(DEVS))];
+	struct ml_ra_dev *d = ml_ra_dev(t, id);
 
 	if (!spin_trylock(&d->lock))
 		return;
@@ -437,12 +442,12 @@ static void ml_ra_dev(struct ml_ra_table *t, u64 now,
 	if (d->id != id) {
 		if (d->id && now - d->last_ns < NSEC_PER_SEC)
 			goto out;
-		d->id = id;
 		d->last_ns = 0;
-		d->rate = 0;
-		d->rate_max = 0;
-		d->event_rate = 0;
-		d->event_rate_max = 0;
+		WRITE_ONCE(d->rate, 0);
+		WRITE_ONCE(d->rate_max, 0);
+		WRITE_ONCE(d->event_rate, 0);
+		WRITE_ONCE(d->event_rate_max, 0);
+		WRITE_ONCE(d->id, id);
 	}
 	/* What the device could do is not seen while it has nothing to do. */
 	if (now - d->last_ns >= 200 * NSEC_PER_MSEC) {
@@ -462,12 +467,24 @@ static void ml_ra_dev(struct ml_ra_table *t, u64 now,
 		d->pages = 0;
 		d->events = 0;
 	}
-	f->dev_rate = d->rate / 16;
-	f->dev_rate_max = d->rate_max / 16;
-	f->dev_events = d->event_rate / 16;
-	f->dev_events_max = d->event_rate_max / 16;
 out:
 	spin_unlock(&d->lock);
+}
+
+/* Without the lock, whoever adds to the device meanwhile. */
+static void ml_ra_dev_features(struct ml_ra_table *t,
+			       struct readahead_control *ractl,
+			       struct ml_ra_features *f)
+{
+	u64 id = inode_to_bdi(ractl->mapping->host)->id;
+	const struct ml_ra_dev *d = ml_ra_dev(t, id);
+
+	if (READ_ONCE(d->id) != id)
+		return;
+	f->dev_rate = READ_ONCE(d->rate) / 16;
+	f->dev_rate_max = READ_ONCE(d->rate_max) / 16;
+	f->dev_events = READ_ONCE(d->event_rate) / 16;
+	f->dev_events_max = READ_ONCE(d->event_rate_max) / 16;
 }
 
 static int ml_ra_class(u16 window)
@@ -524,47 +541,50 @@ static void ml_ra_begin(struct ml_ra_entry *e, u64 now_ns, u32 now)
  * Ask for advice for the episode that begins now. A file whose window and cost
  * did not change need not ask after each episode.
  */
-static void ml_ra_ask(u32 slot, struct ml_ra_entry *e,
-		      struct readahead_control *ractl, u64 ns,
-		      struct ml_ra_features *f)
+static void ml_ra_ask(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
+		      struct readahead_control *ractl, u64 ns)
 {
 	u64 file_pages = ml_ra_file_pages(ractl);
 	u32 n = e->sum.events, jumps = n - e->sum.sequential;
 	u32 consumed = max(e->sum.consumed, 1);
-	bool changed;
+	bool changed, moved = e->window != e->before;
+	struct ml_ra_features f = {};
 
-	f->events = ml_ra_log2(n);
-	f->miss = e->sum.miss * SHARE / n;
-	f->mapped = e->sum.mapped * SHARE / n;
-	f->sequential = e->sum.sequential * SHARE / n;
-	f->backward = e->sum.backward * SHARE / n;
-	f->near = e->sum.near * SHARE / n;
-	f->thrash = e->sum.thrash * SHARE / n;
-	f->stride = e->sum.stride * SHARE / n;
-	f->jump = jumps ? e->sum.jump / jumps : 0;
-	f->request = e->sum.request / n;
-	f->run = ml_ra_log2_ratio(consumed, jumps + 1);
-	f->window = ml_ra_log2(e->window);
-	f->ra_pages = ml_ra_log2(ractl->ra->ra_pages);
-	f->waste = ml_ra_log2(e->sum.read) - ml_ra_log2(consumed);
-	f->interval = ml_ra_log2_ratio(ns, n);
-	f->page_time = ml_ra_log2_ratio(ns, max(e->sum.progress, 1));
-	f->read_time = ml_ra_log2_ratio(ns, e->sum.read);
-	f->file_pages = ml_ra_log2(file_pages);
+	f.events = ml_ra_log2(n);
+	f.miss = e->sum.miss * SHARE / n;
+	f.mapped = e->sum.mapped * SHARE / n;
+	f.sequential = e->sum.sequential * SHARE / n;
+	f.backward = e->sum.backward * SHARE / n;
+	f.near = e->sum.near * SHARE / n;
+	f.thrash = e->sum.thrash * SHARE / n;
+	f.stride = e->sum.stride * SHARE / n;
+	f.jump = jumps ? e->sum.jump / jumps : 0;
+	f.request = e->sum.request / n;
+	f.run = ml_ra_log2_ratio(consumed, jumps + 1);
+	f.window = ml_ra_log2(e->window);
+	f.ra_pages = ml_ra_log2(ractl->ra->ra_pages);
+	f.waste = ml_ra_log2(e->sum.read) - ml_ra_log2(consumed);
+	f.interval = ml_ra_log2_ratio(ns, n);
+	f.page_time = ml_ra_log2_ratio(ns, max(e->sum.progress, 1));
+	f.read_time = ml_ra_log2_ratio(ns, e->sum.read);
+	f.file_pages = ml_ra_log2(file_pages);
+	ml_ra_dev_features(t, ractl, &f);
 
-	changed = ml_ra_differs(e, f->page_time);
+	changed = ml_ra_differs(e, f.page_time);
+	if (moved)
+		e->patience = 0;
 	if (changed && !e->odd) {
 		e->odd = true;
 		return;
 	}
 	e->odd = false;
-	ml_ra_costs(e, changed, f);
-	if (changed || e->window != e->before)
+	ml_ra_costs(e, changed, &f);
+	if (changed)
 		e->patience = 0;
-	else if (!e->sum.used)
+	else if (!moved && !e->sum.used)
 		e->patience = SELDOM;
 	if (e->last - e->asked >= e->patience) {
-		e->cookie = ml_submit(&ml_ra_proxy, slot, e->id, f);
+		e->cookie = ml_submit(&ml_ra_proxy, slot, e->id, &f);
 		e->asked = e->last;
 		e->patience = clamp(2 * e->patience, STEADY, SELDOM);
 	}
@@ -579,9 +599,8 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 		      struct readahead_control *ractl)
 {
 	u64 now = ktime_get_ns(), ns = now - e->begin_ns;
-	struct ml_ra_features f = {};
 
-	ml_ra_dev(t, now, e, ractl, &f);
+	ml_ra_dev_add(t, now, e, ractl);
 	if (e->cookie) {
 		struct ml_lib_feedback fb = {
 			.cost = ns,
@@ -600,7 +619,7 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 	    e->sum.unsure * PLAIN <= e->sum.events)
 		e->plain = true;
 	if (!e->plain)
-		ml_ra_ask(slot, e, ractl, ns, &f);
+		ml_ra_ask(t, slot, e, ractl, ns);
 	e->before = e->window;
 	ml_ra_begin(e, now, e->last);
 }
@@ -613,9 +632,8 @@ static void ml_ra_cut(struct ml_ra_table *t, struct ml_ra_entry *e,
 		      struct readahead_control *ractl)
 {
 	u64 now = ktime_get_ns();
-	struct ml_ra_features f;
 
-	ml_ra_dev(t, now, e, ractl, &f);
+	ml_ra_dev_add(t, now, e, ractl);
 	ml_ra_begin(e, now, e->last);
 }
 
@@ -647,11 +665,16 @@ static void ml_ra_count(struct ml_ra_entry *e,
 	const struct file_ra_state *ra = ractl->ra;
 	bool windowed = ml_ra_windowed(e, ra);
 	pgoff_t index = readahead_index(ractl), last = e->index;
-	u64 start = windowed ? ra->start : last;
-	u64 reach = start + (windowed ? ra->size :
-			     e->event == ML_RA_MARK ? 0 : e->req_count);
+	u64 start, reach;
 	u32 read;
 
+	/* Far away it is another's: of mapped code, or of an event not counted. */
+	if (windowed && abs_diff((u64)ra->start, (u64)last) >
+			(u64)e->size + e->window + e->req_count)
+		windowed = false;
+	start = windowed ? ra->start : last;
+	reach = start + (windowed ? ra->size :
+			 e->event == ML_RA_MARK ? 0 : e->req_count);
 	reach = min(reach, max(ml_ra_file_pages(ractl), start));
 	read = reach - start;
 	/* A fault that read nothing ahead would have, with advice. */
@@ -747,6 +770,7 @@ static int ml_ra_get(struct ml_ra_table *t, u32 set,
 {
 	const struct file_ra_state *ra = ractl->ra;
 	int slot = ml_ra_find(t, set, ra);
+	bool raised = slot >= 0 && READ_ONCE(t->entry[slot].raised);
 	struct ml_ra_entry *e;
 
 	if (slot >= 0 && now - t->entry[slot].last < ENTRY_LIFE)
@@ -761,6 +785,8 @@ static int ml_ra_get(struct ml_ra_table *t, u32 set,
 	ml_advice_reset(&ml_ra_proxy, slot);
 	memset(e, 0, sizeof(*e));
 	e->id = get_random_u64();
+	/* A stream may be slow, and keep its window for all that. */
+	e->raised = raised;
 	memset(e->age, NEVER, sizeof(e->age));
 	/* An episode begins with the first event and counts from the second. */
 	e->last = now - PAUSE;
@@ -777,7 +803,7 @@ static bool ml_ra_over(const struct ml_ra_entry *e)
 	       (n >= SHORT && age >= SLOW) || n >= MOST;
 }
 
-/* Advice for a slot, within what is allowed. */
+/* Advice for a slot, within what is allowed; without it @window stays. */
 static bool ml_ra_advice(u32 slot, const struct file_ra_state *ra, u32 *window)
 {
 	u32 most = ra->ra_pages;
@@ -804,6 +830,7 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 		e->cookie = 0;
 		e->before = 0;
 		e->plain = false;
+		e->odd = false;
 		e->last = now;
 		ml_ra_begin(e, ktime_get_ns(), now);
 	} else {
@@ -816,6 +843,7 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 			ml_ra_end(t, slot, e, ractl);
 		if (anew) {
 			e->plain = false;
+			e->odd = false;
 			e->before = 0;
 		}
 	}
@@ -823,11 +851,11 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 	e->advised = !(e->plain && event == ML_RA_MISS) &&
 		     ml_ra_advice(slot, ra, window);
 	if (e->advised && *window > ra->ra_pages) {
-		e->raised = true;
+		WRITE_ONCE(e->raised, true);
 		if (!static_key_enabled(&ml_ra_raised))
 			schedule_work(&ml_ra_raise_work);
 	}
-	limit = min_t(u32, e->advised ? *window : ra->ra_pages, U16_MAX);
+	limit = min_t(u32, *window, U16_MAX);
 	if (limit != e->window && e->sum.events && !e->plain)
 		ml_ra_cut(t, e, ractl);
 	e->window = limit;
@@ -840,8 +868,8 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 }
 
 /*
- * Has the mark been reached through a mapping? One that was, but where nothing
- * was read for it, is not to be taken for that of a later read().
+ * Has the mark been reached through a mapping? Where nothing was read for it, the
+ * next miss or fault drops what it has left.
  */
 static bool ml_ra_was_mapped(struct ml_ra_entry *e, enum ml_ra_event event)
 {
@@ -858,10 +886,14 @@ bool __ml_ra_window(struct readahead_control *ractl,
 	const struct file_ra_state *ra = ractl->ra;
 	struct ml_ra_table *t = ml_ra_get_table();
 	bool mapped = event == ML_RA_FAULT, advised = false;
-	u32 set, pages;
+	/* A large read() gets more than the file's limit, whatever that is. */
+	u32 set, pages = min_t(unsigned long, *window, ra->ra_pages);
 	int slot;
 
-	/* Readahead on behalf of the kernel has no file, or a state of its own. */
+	/*
+	 * Most readahead on behalf of the kernel has no file, or a state of its
+	 * own. The rest, as that of khugepaged, is taken for the reader's.
+	 */
 	if (!ractl->file || ra != &ractl->file->f_ra ||
 	    (ractl->file->f_mode & FMODE_RANDOM))
 		return false;
@@ -907,7 +939,10 @@ bool __ml_ra_window(struct readahead_control *ractl,
 	return advised;
 }
 
-/* Without the lock: what it may miss is one window more. */
+/*
+ * Without the lock. What is missed, by a race or because the entry is gone, leaves
+ * one stream with its window.
+ */
 bool __ml_ra_outlived(const struct file_ra_state *ra)
 {
 	struct ml_ra_table *t = ml_ra_get_table();

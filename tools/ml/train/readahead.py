@@ -262,6 +262,7 @@ def replay(policy, x, names, windows):
     while time < REPLAY * 1e9:
         i = int(torch.randint(len(pools[now]), ()))
         row = pools[now][i].clone()
+        row[window] = windows.log2()[now]
         time += ns[now][i]
         progress += pages[now][i]
         # As ml_ra_ask() and ml_ra_costs() do.
