@@ -4,8 +4,8 @@
 The ways take turns within a row, and rows within a round, so that a slow moment
 of the machine does not hit one way alone. Every second round goes through the ways
 backwards: what gets slower or faster with time hits all of them alike. Where the
-default or the model differ from run to run by more than NOISY, both are run more
-often, whichever of them is ahead.
+default or the model differ from run to run by more than NOISY, both are run MORE
+times as often, whichever of them is ahead.
 """
 import itertools
 import json
@@ -19,11 +19,12 @@ import time
 
 import fio_jobs
 
-DISKS = ["fast", "slow"]	# 60 MB/s + 3000 IOPS, 100 MB/s + 300 IOPS
+DISKS = ["fast", "slow"]	# 60 MiB/s + 3000 IOPS, 100 MiB/s + 300 IOPS
 STATIC = [16, 512, 2048]
 # In the order in which they are run: what is compared most is neighbours.
 WAYS = ["default", "ml", *(f"static {k}" for k in STATIC), "hinted"]
 NOISY = 0.05
+MORE = 4
 
 
 def cell(paths, disk, job, way, seconds, seed):
@@ -111,8 +112,8 @@ def main():
     both = WAYS[:2]
     noisy = [row for row in rows
              if max(spread(results[row][way]) for way in both) > NOISY]
-    total += len(noisy) * len(both) * rounds
-    for r, row in itertools.product(range(rounds, 2 * rounds), noisy):
+    total += len(noisy) * len(both) * rounds * (MORE - 1)
+    for r, row in itertools.product(range(rounds, MORE * rounds), noisy):
         measure(row, both, r)
     save(full, seconds, results, None)
     stats = subprocess.run(["build/tools/ml/mlctl", "stats", "mm/readahead"],

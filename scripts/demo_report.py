@@ -70,7 +70,7 @@ def main():
                      f"{max(r['spread'][c] for c in ('default', 'ml')):8.0%}")
     few = min(min(r["runs"].values()) for r in rows)
     lines.append(f"KiB/s, medians of {few} runs of {raw['seconds']} s, and of the "
-                 "default and the model twice as many where these")
+                 "default and the model four times as many where these")
     lines.append("differ; spread: of the default's or the model's runs, the larger; "
                  f"kernel {raw['kernel']}")
     for key in ("geomean_vs_default", "geomean_vs_best_single_static",
