@@ -116,7 +116,7 @@ for metric, n in ("submit", 32), ("rtt", 1), ("rtt", 32):
         dict(transport="ml_lib", metric=f"instructions_{metric}", depth=n), "<=", 1.0,
         dict(transport=RIVALS, metric=f"instructions_{metric}", depth=n)))
 TARGETS += [
-    Target("cost", "client on, kernel instructions added, worst load",
+    Target("cost", "client on, instructions added, worst load",
            dict(metric="kernel instructions on, touched functions"), "<=", 1.0, unit="%"),
     Target("agent", "time at batch 32 / bare libtorch loop",
            dict(metric="overhead", depth=32), "<=", 1.2),
