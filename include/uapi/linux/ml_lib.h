@@ -198,13 +198,15 @@ struct ml_lib_decision {
  *  - EFAULT: a pointer is bad
  *  - EPERM: no CAP_SYS_ADMIN in the initial user namespace when the file was
  *    opened
- *  - ENOENT: no proxy with this id
+ *  - ENOENT: no proxy with this id, or none after it; DETACH: it is not attached
+ *    to this session
  *  - EBADF: the descriptor was closed while START was on its way
  *  - EBADFD: the session is in the wrong state for this call (already set up,
- *    not set up, not started, broken)
+ *    not set up, already or not started, broken)
  *  - EBUSY: the proxy has an agent
  *  - EKEYREJECTED: the schema hash is not the proxy's
- *  - EMSGSIZE: the slots are too small for the proxy's features
+ *  - EMSGSIZE: the slots are too small for the proxy's features; SCHEMA: the
+ *    array is too small
  *  - EXDEV: the caller's file table did not start the session
  *  - ENOMEM: no memory, or more than a session or a user may have
  *  - ENOSPC: the session has as many proxies as it can have

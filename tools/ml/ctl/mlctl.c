@@ -19,7 +19,7 @@ static const char usage[] =
 "\n"
 "  list                          all proxies: mode, agent and budgets\n"
 "  schema NAME [--json]          features and outputs\n"
-"  stats NAME                    counters and latency since boot\n"
+"  stats NAME                    counters and latency since it was registered\n"
 "  watch NAME [-n SEC]           counters per second, until interrupted\n"
 "  on NAME                       the model decides\n"
 "  record NAME [--explore PERMILLE]\n"
