@@ -79,9 +79,9 @@ struct ml_schema {
  * @schema: what goes out and what comes back
  * @nr_objects: how many objects can have advice at a time, 1 to 65536
  * @rate: default of the budget: records, requests and feedback together, per
- *	second on each CPU
- * @deadline_us: default of the deadline for a decision
- * @ttl_ms: default of the life of advice
+ *	second on each CPU, 1 to 1000000
+ * @deadline_us: default of the deadline for a decision, 1 to 10000000
+ * @ttl_ms: default of the life of advice, 1 to 60000
  * @active: (private) true while decisions are wanted and an agent runs
  * @core: (private) the core's side
  *

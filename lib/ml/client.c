@@ -76,7 +76,8 @@ EXPORT_SYMBOL_GPL(ml_submit);
  * load if nothing has come.
  *
  * Context: Any.
- * Return: true if there were decisions, for whatever proxy of the same agent.
+ * Return: true if this took decisions in, for whatever proxy of the same agent;
+ * false if there were none, or if another CPU is about to take them in.
  */
 bool ml_advice_poll(struct ml_proxy *p)
 {
@@ -101,7 +102,7 @@ EXPORT_SYMBOL_GPL(ml_advice_poll);
  * @obj: index of the object, less than p->nr_objects
  * @out: set to the outputs, p->schema->nr_outputs of them
  *
- * Context: Any. Takes no lock.
+ * Context: Any but NMI. Takes no lock.
  * Return: true if there is valid advice; otherwise @out is untouched, the
  * reason is counted, and the default algorithm has to decide.
  */
@@ -153,7 +154,7 @@ EXPORT_SYMBOL_GPL(ml_no_object);
  *
  * Drops the advice, and decisions that are still under way do not match.
  *
- * Context: Any. Takes no lock.
+ * Context: Any but NMI. Takes no lock.
  */
 void ml_advice_reset(struct ml_proxy *p, u32 obj)
 {
@@ -205,22 +206,22 @@ EXPORT_SYMBOL_GPL(ml_report);
  * @obj: index of the object, less than p->nr_objects
  * @id: a random number that names the object in records
  * @features: the feature structure
- * @timeout_us: how long to wait at most, rounded up to jiffies
+ * @timeout_us: how long to wait at most, rounded up to jiffies, up to ten seconds
  * @out: set to the outputs if the model decided; otherwise untouched, so put
  *	the default there first
  *
  * For callers that can afford it; never for I/O, reclaim or scheduling. Returns
- * at once when the agent itself is the caller. The answer does not become
- * advice.
+ * at once when the agent itself is the caller, and when the operator has turned
+ * the proxy off, also meanwhile. The answer does not become advice.
  *
- * Context: Process. Sleeps.
+ * Context: Process. Sleeps; a fatal signal ends that.
  * Return: true if the model decided.
  */
 bool ml_decide(struct ml_proxy *p, u32 obj, u64 id, const void *features,
 	       u32 timeout_us, s32 *out)
 {
 	struct ml_proxy_core *core = p->core;
-	enum ml_inflight_wait wait = ML_INFLIGHT_REFUSED;
+	enum ml_inflight_wait wait;
 	struct ml_session *s;
 	struct ml_queue *q;
 	u32 value = 0;
@@ -229,9 +230,11 @@ bool ml_decide(struct ml_proxy *p, u32 obj, u64 id, const void *features,
 	might_sleep();
 	if (!core || !timeout_us || WARN_ON_ONCE(obj >= core->advice->nr))
 		return false;
+	timeout_us = min(timeout_us, 10 * USEC_PER_SEC);
 	rcu_read_lock();
 	s = rcu_dereference(core->session);
-	if (s && (READ_ONCE(s->owner) == current->files ||
+	if (s && (READ_ONCE(core->mode) == ML_LIB_MODE_EMERGENCY ||
+		  READ_ONCE(s->owner) == current->files ||
 		  !refcount_inc_not_zero(&s->ref)))
 		s = NULL;
 	if (!s) {
@@ -244,19 +247,19 @@ bool ml_decide(struct ml_proxy *p, u32 obj, u64 id, const void *features,
 	q = ml_session_queue(s);
 	cookie = ml_queue_submit(q, core, obj, id, features, timeout_us);
 	rcu_read_unlock();
+	wait = ML_INFLIGHT_REFUSED;
 	if (cookie) {
 		ml_queue_wait_begin(q);
-		wait_event_timeout(s->answer_wq,
-				   (wait = ml_queue_answer(q, cookie, &value)) !=
-				   ML_INFLIGHT_WAITING,
-				   usecs_to_jiffies(timeout_us) + 1);
-		ml_queue_wait_end(q, cookie);
-		if (wait == ML_INFLIGHT_ANSWERED) {
-			ml_schema_unpack(&core->packing, value, out);
-			ml_count(core, ML_LIB_CNT_APPLY);
-		} else if (wait == ML_INFLIGHT_WAITING) {
-			fallback(core, obj, ML_LIB_CNT_DEADLINE);
-		}
+		wait_event_killable_timeout(s->answer_wq,
+					    ml_queue_settled(q, cookie),
+					    usecs_to_jiffies(timeout_us) + 1);
+		wait = ml_queue_wait_end(q, cookie, &value);
+	}
+	if (wait == ML_INFLIGHT_ANSWERED) {
+		ml_schema_unpack(&core->packing, value, out);
+		ml_count(core, ML_LIB_CNT_APPLY);
+	} else if (wait == ML_INFLIGHT_WAITING) {
+		fallback(core, obj, ML_LIB_CNT_DEADLINE);
 	}
 	ml_session_put(s);
 	return wait == ML_INFLIGHT_ANSWERED;

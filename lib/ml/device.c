@@ -123,7 +123,8 @@ static int ml_mmap(struct file *file, struct vm_area_struct *vma)
 		r = &s->rw;
 	else
 		return -EINVAL;
-	if (nr != r->nr || !(vma->vm_flags & VM_SHARED))
+	/* Not VM_SHARED, which only those have who may write. */
+	if (nr != r->nr || !(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC)
 		return -EPERM;
@@ -443,8 +444,9 @@ static int ml_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 
 	if (cmd->cmd_op != ML_LIB_URING_KICK)
 		return -EOPNOTSUPP;
-	if (READ_ONCE(arg[1]) | READ_ONCE(arg[2]) | READ_ONCE(arg[3]))
-		return -EINVAL;
+	for (u32 i = 1; i < (issue_flags & IO_URING_F_SQE128 ? 20 : 4); i++)
+		if (READ_ONCE(arg[i]))
+			return -EINVAL;
 	return kick(cmd->file->private_data, READ_ONCE(arg[0]), &unmatched);
 }
 #endif

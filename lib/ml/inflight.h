@@ -13,7 +13,8 @@
  *
  * An entry is freed by the first decision that names its cookie, so a second
  * one, or one for an entry that has been given away since, does not match. An
- * entry whose deadline has passed can be given away.
+ * entry whose deadline has passed can be given away, unless it is settled and
+ * somebody who waited is about to fetch the answer. That frees it.
  */
 #ifndef _ML_INFLIGHT_H
 #define _ML_INFLIGHT_H
@@ -104,11 +105,9 @@ ml_inflight_take(struct ml_inflight *t, u64 now, s32 *evicted)
 		struct ml_inflight_entry *e = &t->entry[index];
 
 		if (e->cookie) {
-			if (now <= e->deadline_ns)
+			if (now <= e->deadline_ns || e->wait > ML_INFLIGHT_WAITING)
 				continue;
-			/* A synchronous one that is settled has been counted. */
-			if (e->wait <= ML_INFLIGHT_WAITING)
-				*evicted = e->slot;
+			*evicted = e->slot;
 		}
 		if (!++t->seq)
 			t->seq = 1;

@@ -59,18 +59,23 @@ static void core_free(struct ml_proxy_core *core)
  * agent has attached and the operator has turned it on.
  *
  * Context: Process. May sleep.
- * Return: 0, -EINVAL if the proxy or its schema is not sound, -EEXIST if there
- * is one of this name, -ENOSPC if all ids have been used, -ENOMEM.
+ * Return: 0, -EINVAL if the proxy or its schema is not sound (the log says why),
+ * -EEXIST if there is one of this name, -ENOSPC if all ids have been used,
+ * -ENOMEM.
  */
 int ml_proxy_register(struct ml_proxy *p)
 {
 	struct ml_proxy_core *core, *other;
 	int err;
 
-	if (ml_schema_check(p->name, p->schema) || !p->nr_objects ||
-	    p->nr_objects > 65536 ||
+	err = ml_schema_check(p->name, p->schema);
+	if (err)
+		return err;
+	if (!p->nr_objects || p->nr_objects > 65536 ||
 	    !settings_ok(p->rate, p->deadline_us, p->ttl_ms)) {
-		pr_err("proxy %s: schema or defaults are not valid\n", p->name);
+		pr_err("proxy %s: %u objects (1 to 65536), rate %u (1 to 1000000), deadline %u us (1 to 10000000) or ttl %u ms (1 to 60000)\n",
+		       p->name, p->nr_objects, p->rate, p->deadline_us,
+		       p->ttl_ms);
 		return -EINVAL;
 	}
 
@@ -228,6 +233,8 @@ int ml_proxy_control(const struct ml_lib_control *c)
 	if ((c->set & ML_LIB_SET_MODE) && core->mode != c->mode) {
 		WRITE_ONCE(core->mode, c->mode);
 		ml_proxy_update_key(core);
+		if (c->mode == ML_LIB_MODE_EMERGENCY && core->attached)
+			ml_session_refuse(core->attached, core);
 		/* What the old mode let through must not outlive it. */
 		ml_advice_drop_all(core->advice);
 	}

@@ -9,6 +9,7 @@
 
 #include <linux/errno.h>
 #include <linux/log2.h>
+#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/string.h>
@@ -36,12 +37,17 @@
  */
 #define SYNC_NS		(100 * NSEC_PER_MSEC)
 
+static void sync_clocks(struct ml_queue *q)
+{
+	/* One right after the other: what is between them is a future time. */
+	q->synced_ns = local_clock();
+	q->mono = ktime_get_mono_fast_ns() - q->synced_ns;
+}
+
 static u64 monotonic(struct ml_queue *q, u64 now)
 {
-	if (unlikely(now - q->synced_ns >= SYNC_NS)) {
-		q->synced_ns = now;
-		q->mono = ktime_get_mono_fast_ns() - now;
-	}
+	if (unlikely(now - q->synced_ns >= SYNC_NS))
+		sync_clocks(q);
 	return now + q->mono;
 }
 
@@ -67,10 +73,11 @@ static u64 elapsed(u64 now, u64 since)
 int ml_queue_init(struct ml_queue *q, struct ml_session *s, u16 index,
 		  void *ro, void *rw, u32 nr_slots, u32 slot_size)
 {
+	int err;
+
 	raw_spin_lock_init(&q->lock);
 	q->session = s;
-	q->synced_ns = local_clock();
-	q->mono = ktime_get_mono_fast_ns() - q->synced_ns;
+	sync_clocks(q);
 	q->ro = ro;
 	q->rw = rw;
 	q->req = (struct ml_ring_prod){
@@ -85,7 +92,10 @@ int ml_queue_init(struct ml_queue *q, struct ml_session *s, u16 index,
 		.mask = nr_slots - 1,
 		.slot_size = sizeof(struct ml_lib_decision),
 	};
-	return ml_inflight_init(&q->inflight, index, nr_slots);
+	err = ml_inflight_init(&q->inflight, index, nr_slots);
+	/* Clients may still report with the cookies of the session before. */
+	q->inflight.seq = get_random_u32();
+	return err;
 }
 
 /**
@@ -95,6 +105,12 @@ int ml_queue_init(struct ml_queue *q, struct ml_session *s, u16 index,
 void ml_queue_destroy(struct ml_queue *q)
 {
 	ml_inflight_destroy(&q->inflight);
+}
+
+static void drop(struct ml_proxy_core *core, enum ml_lib_counter why)
+{
+	ml_count(core, why);
+	trace_ml_drop(core, why);
 }
 
 /* The agent writes while we read: every word is loaded exactly once. */
@@ -245,8 +261,7 @@ reserve(struct ml_queue *q, struct ml_proxy_core *core, u8 type, u32 bytes,
 	r->object = id;
 	return r;
 drop:
-	ml_count(core, why);
-	trace_ml_drop(core, why);
+	drop(core, why);
 	return NULL;
 }
 
@@ -286,10 +301,9 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 	if (unlikely(!e) && drain(q, now))
 		e = ml_inflight_take(&q->inflight, now, &evicted);
 	if (evicted >= 0)
-		ml_count(q->session->attached[evicted], ML_LIB_CNT_DEADLINE);
+		drop(q->session->attached[evicted], ML_LIB_CNT_DEADLINE);
 	if (!e) {
-		ml_count(core, ML_LIB_CNT_INFLIGHT_FULL);
-		trace_ml_drop(core, ML_LIB_CNT_INFLIGHT_FULL);
+		drop(core, ML_LIB_CNT_INFLIGHT_FULL);
 		goto out;	/* an unpublished slot is simply used again */
 	}
 	cookie = e->cookie;
@@ -414,10 +428,13 @@ void ml_queue_purge(struct ml_queue *q, int slot)
 		}
 		if (slot >= 0 && e->slot != slot)
 			continue;
-		if (e->wait == ML_INFLIGHT_WAITING)
+		if (e->wait == ML_INFLIGHT_WAITING) {
 			e->wait = ML_INFLIGHT_REFUSED;
-		else if (e->wait == ML_INFLIGHT_ASYNC)
+			drop(q->session->attached[e->slot],
+			     ML_LIB_CNT_NO_AGENT);
+		} else if (e->wait == ML_INFLIGHT_ASYNC) {
 			e->cookie = 0;
+		}
 	}
 	raw_spin_unlock_irq(&q->lock);
 }
@@ -444,7 +461,7 @@ bool ml_queue_ready(struct ml_queue *q)
  * ml_queue_wait_begin() - ask the agent to kick as soon as it has decided
  * @q: the queue
  *
- * Context: Any. The caller drains before it sleeps.
+ * Context: Process. The caller drains before it sleeps.
  */
 void ml_queue_wait_begin(struct ml_queue *q)
 {
@@ -459,53 +476,55 @@ void ml_queue_wait_begin(struct ml_queue *q)
  * ml_queue_wait_end() - stop waiting and forget the request
  * @q: the queue
  * @cookie: the request
+ * @value: set to the packed outputs if there is an answer
  *
- * Context: Any.
+ * Context: Process.
+ * Return: ML_INFLIGHT_ANSWERED; _REFUSED if there is no answer for a reason that
+ * has been counted; _WAITING if none has come until now.
  */
-void ml_queue_wait_end(struct ml_queue *q, u64 cookie)
+enum ml_inflight_wait ml_queue_wait_end(struct ml_queue *q, u64 cookie,
+					u32 *value)
 {
+	enum ml_inflight_wait wait = ML_INFLIGHT_REFUSED;
 	struct ml_inflight_entry *e;
 
 	raw_spin_lock_irq(&q->lock);
 	e = ml_inflight_find(&q->inflight, cookie);
 	if (e) {
+		wait = e->wait;
+		*value = e->value;
 		e->cookie = 0;
 		e->wait = ML_INFLIGHT_ASYNC;
 	}
 	if (!--q->waiters)
 		WRITE_ONCE(q->ro->need_kick, 0);
 	raw_spin_unlock_irq(&q->lock);
+	return wait;
 }
 
 /**
- * ml_queue_answer() - drain and look for an answer
+ * ml_queue_settled() - drain, and is a request settled then?
  * @q: the queue
  * @cookie: the request
- * @value: set to the packed outputs if there is one
  *
  * The answer may be behind those of others, and nobody kicks again for it.
  *
  * Context: Process. Does not sleep.
- * Return: ML_INFLIGHT_WAITING, _ANSWERED or _REFUSED.
+ * Return: true if it was answered or refused.
  */
-enum ml_inflight_wait ml_queue_answer(struct ml_queue *q, u64 cookie,
-				      u32 *value)
+bool ml_queue_settled(struct ml_queue *q, u64 cookie)
 {
-	enum ml_inflight_wait wait = ML_INFLIGHT_REFUSED;
 	struct ml_inflight_entry *e;
 	u32 n, sum = 0;
+	bool settled;
 
 	do {
 		raw_spin_lock_irq(&q->lock);
 		n = drain(q, local_clock());
 		e = ml_inflight_find(&q->inflight, cookie);
-		if (e) {
-			wait = e->wait;
-			*value = e->value;
-		}
+		settled = !e || e->wait != ML_INFLIGHT_WAITING;
 		raw_spin_unlock_irq(&q->lock);
 		sum += n;
-	} while (wait == ML_INFLIGHT_WAITING && n == ML_DRAIN_BATCH &&
-		 sum <= q->dec.mask);
-	return wait;
+	} while (!settled && n == ML_DRAIN_BATCH && sum <= q->dec.mask);
+	return settled;
 }

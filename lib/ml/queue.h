@@ -72,8 +72,8 @@ u32 ml_queue_kick(struct ml_queue *q);
 void ml_queue_purge(struct ml_queue *q, int slot);
 bool ml_queue_ready(struct ml_queue *q);
 void ml_queue_wait_begin(struct ml_queue *q);
-void ml_queue_wait_end(struct ml_queue *q, u64 cookie);
-enum ml_inflight_wait ml_queue_answer(struct ml_queue *q, u64 cookie,
-				      u32 *value);
+enum ml_inflight_wait ml_queue_wait_end(struct ml_queue *q, u64 cookie,
+					u32 *value);
+bool ml_queue_settled(struct ml_queue *q, u64 cookie);
 
 #endif /* _ML_QUEUE_H */

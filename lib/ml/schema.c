@@ -7,10 +7,13 @@
  * else cannot attach.
  */
 
+#define pr_fmt(fmt) "ml_lib: " fmt
+
 #include <linux/bits.h>
 #include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/printk.h>
 #include <linux/string.h>
 
 #include "schema.h"
@@ -34,10 +37,33 @@ static u32 output_bits(const struct ml_lib_field *f)
 	return fls64(f->max - f->min);
 }
 
+static bool feature_ok(const struct ml_lib_field *f, u32 feature_bytes)
+{
+	return field_ok(f) && f->offset % type_bytes[f->type] == 0 &&
+	       f->offset < feature_bytes &&
+	       f->offset + type_bytes[f->type] <= feature_bytes;
+}
+
+static bool output_ok(const struct ml_lib_field *f, u32 index)
+{
+	return field_ok(f) && f->type == ML_LIB_S32 && f->offset == index &&
+	       f->min >= S32_MIN && f->max <= S32_MAX;
+}
+
+static int bad_field(const char *name, const char *what, u32 index,
+		     const struct ml_lib_field *f)
+{
+	pr_err("proxy %s: %s %u (%.31s) has a wrong name, unit, type, place, scale or range\n",
+	       name, what, index, f->name);
+	return -EINVAL;
+}
+
 /**
  * ml_schema_check() - is a schema sound?
  * @name: the proxy's name
  * @s: the schema
+ *
+ * Says what is wrong.
  *
  * Return: 0, or -EINVAL: a name is missing or too long, a field is outside of
  * the feature structure or unaligned, a range is empty, the outputs do not fit
@@ -47,30 +73,34 @@ int ml_schema_check(const char *name, const struct ml_schema *s)
 {
 	u32 bits = 0;
 
-	if (!name || !strchr(name, '/') || strlen(name) >= ML_LIB_NAME_LEN)
+	if (!name || !strchr(name, '/') || strlen(name) >= ML_LIB_NAME_LEN) {
+		pr_err("proxy %s: a name is subsystem/purpose, of up to %d characters\n",
+		       name ?: "without name", ML_LIB_NAME_LEN - 1);
 		return -EINVAL;
+	}
 	if (!s->nr_features || s->nr_features > ML_LIB_MAX_FEATURES ||
 	    !s->nr_outputs || s->nr_outputs > ML_LIB_MAX_OUTPUTS ||
 	    !s->feature_bytes || s->feature_bytes % 8 ||
-	    s->feature_bytes > ML_LIB_MAX_PAYLOAD)
+	    s->feature_bytes > ML_LIB_MAX_PAYLOAD) {
+		pr_err("proxy %s: %u features (1 to %d), %u outputs (1 to %d) or %u bytes (a multiple of 8, up to %d)\n",
+		       name, s->nr_features, ML_LIB_MAX_FEATURES, s->nr_outputs,
+		       ML_LIB_MAX_OUTPUTS, s->feature_bytes, ML_LIB_MAX_PAYLOAD);
 		return -EINVAL;
-	for (u32 i = 0; i < s->nr_features; i++) {
-		const struct ml_lib_field *f = &s->features[i];
-
-		if (!field_ok(f) || f->offset % type_bytes[f->type] ||
-		    f->offset >= s->feature_bytes ||
-		    f->offset + type_bytes[f->type] > s->feature_bytes)
-			return -EINVAL;
 	}
+	for (u32 i = 0; i < s->nr_features; i++)
+		if (!feature_ok(&s->features[i], s->feature_bytes))
+			return bad_field(name, "feature", i, &s->features[i]);
 	for (u32 i = 0; i < s->nr_outputs; i++) {
-		const struct ml_lib_field *f = &s->outputs[i];
-
-		if (!field_ok(f) || f->type != ML_LIB_S32 || f->offset != i ||
-		    f->min < S32_MIN || f->max > S32_MAX)
-			return -EINVAL;
-		bits += output_bits(f);
+		if (!output_ok(&s->outputs[i], i))
+			return bad_field(name, "output", i, &s->outputs[i]);
+		bits += output_bits(&s->outputs[i]);
 	}
-	return bits <= ML_ADVICE_VALUE_BITS ? 0 : -EINVAL;
+	if (bits > ML_ADVICE_VALUE_BITS) {
+		pr_err("proxy %s: the outputs' ranges need %u bits, and there are %d\n",
+		       name, bits, ML_ADVICE_VALUE_BITS);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 /**

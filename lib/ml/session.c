@@ -18,6 +18,15 @@
 #include "proxy.h"
 #include "session.h"
 
+/* Show state and epoch to those who map the queues. */
+static void show_state(struct ml_session *s)
+{
+	for (u32 i = 0; i < s->nr_queues; i++) {
+		WRITE_ONCE(s->queues[i].ro->epoch, s->epoch);
+		WRITE_ONCE(s->queues[i].ro->state, s->state);
+	}
+}
+
 static void session_wake(struct irq_work *work)
 {
 	struct ml_session *s = container_of(work, struct ml_session, wake);
@@ -34,6 +43,8 @@ static void session_broken(struct work_struct *work)
 
 	mutex_lock(&ml_mutex);
 	ml_session_stop(s, ML_LIB_SESSION_BROKEN);
+	/* Somebody may have stopped it before it broke. */
+	show_state(s);
 	mutex_unlock(&ml_mutex);
 }
 
@@ -207,15 +218,6 @@ fail:
 	return err;
 }
 
-/* Show state and epoch to those who map the queues. */
-static void show_state(struct ml_session *s)
-{
-	for (u32 i = 0; i < s->nr_queues; i++) {
-		WRITE_ONCE(s->queues[i].ro->epoch, s->epoch);
-		WRITE_ONCE(s->queues[i].ro->state, s->state);
-	}
-}
-
 static void publish(struct ml_session *s, struct ml_proxy_core *core)
 {
 	rcu_assign_pointer(core->session, s);
@@ -263,6 +265,18 @@ int ml_session_attach(struct ml_session *s, u32 id, u64 hash)
 }
 
 /*
+ * Forget the requests of the proxy in @slot, or of all if it is -1, and of those
+ * who are about to submit because of what they saw before.
+ */
+static void forget(struct ml_session *s, int slot)
+{
+	synchronize_rcu();
+	for (u32 i = 0; i < s->nr_queues; i++)
+		ml_queue_purge(&s->queues[i], slot);
+	wake_up_all(&s->answer_wq);
+}
+
+/*
  * Unpublish the proxies in slots @from to @to and forget their requests.
  * Afterwards no hot path knows the session through them.
  */
@@ -278,13 +292,22 @@ static void unpublish(struct ml_session *s, u32 from, u32 to)
 		RCU_INIT_POINTER(core->session, NULL);
 		ml_proxy_update_key(core);
 	}
-	synchronize_rcu();
-	for (u32 i = 0; i < s->nr_queues; i++)
-		ml_queue_purge(&s->queues[i], from == to ? (int)from : -1);
+	forget(s, from == to ? (int)from : -1);
 	for (slot = from; slot <= to; slot++)
 		if (s->attached[slot])
 			ml_advice_drop_all(s->attached[slot]->advice);
-	wake_up_all(&s->answer_wq);
+}
+
+/**
+ * ml_session_refuse() - let nobody wait for a proxy that has been turned off
+ * @s: the session
+ * @core: a proxy that is attached to it
+ *
+ * Context: Process, under ml_mutex. May sleep.
+ */
+void ml_session_refuse(struct ml_session *s, struct ml_proxy_core *core)
+{
+	forget(s, core->slot);
 }
 
 /**
@@ -296,7 +319,9 @@ static void unpublish(struct ml_session *s, u32 from, u32 to)
  */
 void ml_session_detach(struct ml_session *s, struct ml_proxy_core *core)
 {
-	unpublish(s, core->slot, core->slot);
+	/* A session that does not run has nothing published and forgets nothing. */
+	if (rcu_access_pointer(core->session))
+		unpublish(s, core->slot, core->slot);
 	s->attached[core->slot] = NULL;
 	core->attached = NULL;
 	trace_ml_detach(core);
@@ -314,7 +339,10 @@ int ml_session_start(struct ml_session *s, fl_owner_t owner)
 {
 	if (!s->ready || s->state != ML_LIB_SESSION_STOPPED)
 		return -EBADFD;
-	s->owner = owner;
+	WRITE_ONCE(s->owner, owner);
+	/* The owner before may have been woken by a value that this one gives. */
+	for (u32 i = 0; i < s->nr_queues; i++)
+		s->queues[i].woken = 0;
 	WRITE_ONCE(s->state, ML_LIB_SESSION_RUNNING);
 	show_state(s);
 	for (u32 slot = 0; slot < ML_SESSION_PROXIES; slot++)
@@ -334,7 +362,7 @@ void ml_session_stop(struct ml_session *s, u32 state)
 {
 	if (!s->owner)
 		return;
-	s->owner = NULL;
+	WRITE_ONCE(s->owner, NULL);
 	/* A submitter may break it at the same time, and that is final. */
 	cmpxchg(&s->state, ML_LIB_SESSION_RUNNING, state);
 	s->epoch++;

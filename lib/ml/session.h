@@ -9,8 +9,7 @@
  * ml_mutex protects state, owner, and attached[]; hot paths find a session
  * through the RCU pointer in a proxy, which is set only while it runs. What it
  * takes to stop: unpublish, synchronize_rcu(), purge the in-flight tables, drop
- * the advice. Memory is freed with the last reference; pages that are still
- * mapped live on for those who map them, and nobody in the kernel reads them.
+ * the advice. Memory is freed with the last reference; a mapping is one, too.
  */
 #ifndef _ML_SESSION_H
 #define _ML_SESSION_H
@@ -84,6 +83,7 @@ int ml_session_setup(struct ml_session *s, struct ml_lib_setup *arg);
 int ml_session_attach(struct ml_session *s, u32 id, u64 hash);
 void ml_session_detach(struct ml_session *s, struct ml_proxy_core *core);
 int ml_session_start(struct ml_session *s, fl_owner_t owner);
+void ml_session_refuse(struct ml_session *s, struct ml_proxy_core *core);
 void ml_session_stop(struct ml_session *s, u32 state);
 void ml_session_close(struct ml_session *s);
 void ml_session_break(struct ml_session *s);

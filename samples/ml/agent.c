@@ -128,7 +128,7 @@ static u32 work(void)
 	while ((r = ml_ring_cons_peek(&req, 0))) {
 		if (r->type == ML_LIB_RECORD_FEEDBACK) {
 			show(r);
-		} else {
+		} else if (r->type == ML_LIB_RECORD_REQUEST) {
 			decide(r);
 			n++;
 		}

@@ -363,7 +363,8 @@ struct ml_lib_schema {
  * @flags: in: zero
  * @nr_queues: in: 1 to max_queues; zero for one per possible CPU; out: as made
  * @nr_slots: in: slots of each ring, a power of two from 8 to max_slots
- * @payload: in: most bytes of features that a request must hold
+ * @payload: in: most bytes of features that a request must hold; out: rounded
+ *	up to what it can hold
  * @slot_size: out: bytes of a request slot
  * @stride_ro: out: distance of one queue's kernel-written part to the next's
  * @stride_rw: out: distance of one queue's agent-written part to the next's
@@ -436,7 +437,8 @@ struct ml_lib_start {
  * @id: in: proxy id
  * @set: in: ML_LIB_SET_*: which of the following to change
  * @mode: in: enum ml_lib_mode
- * @rate: in: most records per second on each CPU, 1 to 1000000
+ * @rate: in: most records per second on each CPU, 1 to 1000000; enforced in
+ *	tenths of a second, as a tenth of it rounded down, but at least 1
  * @deadline_us: in: 1 to 10000000
  * @ttl_ms: in: 1 to 60000
  * @explore_permille: in: 0 to 1000

@@ -5,6 +5,7 @@
  */
 
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/hardirq.h>
 #include <linux/jiffies.h>
@@ -336,7 +337,7 @@ static void loop_good(struct kunit *test)
 	struct loop *l = test->priv;
 	const struct ml_lib_request *r;
 	struct ml_lib_stats *st;
-	u64 sum = 0, cookie;
+	u64 sum = 0, cookie, before;
 	s32 out[2] = { 111, 222 };
 
 	KUNIT_EXPECT_TRUE(test, ml_proxy_active(&loop_proxy));
@@ -345,6 +346,7 @@ static void loop_good(struct kunit *test)
 	EXPECT_COUNT(test, NO_ADVICE, 1);
 
 	KUNIT_EXPECT_FALSE(test, ml_queue_ready(&l->s->queues[0]));
+	before = ktime_get_ns();
 	cookie = ml_submit(&loop_proxy, 3, ID, &features);
 	KUNIT_ASSERT_NE(test, cookie, 0ULL);
 	KUNIT_EXPECT_TRUE(test, ml_queue_ready(&l->s->queues[0]));
@@ -355,7 +357,9 @@ static void loop_good(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r->words, sizeof(features) / 8);
 	KUNIT_EXPECT_EQ(test, r->cookie, cookie);
 	KUNIT_EXPECT_EQ(test, r->object, ID);
-	KUNIT_EXPECT_NE(test, r->time_ns, 0ULL);
+	/* The clock of submissions may go by jiffies. */
+	KUNIT_EXPECT_GE(test, r->time_ns, before - 2 * TICK_NSEC);
+	KUNIT_EXPECT_LE(test, r->time_ns, ktime_get_ns() + 2 * TICK_NSEC);
 	KUNIT_EXPECT_MEMEQ(test, r->payload, &features, sizeof(features));
 	KUNIT_EXPECT_EQ(test, agent_take(l), cookie);
 	KUNIT_EXPECT_FALSE(test, ml_queue_ready(&l->s->queues[0]));
@@ -930,11 +934,12 @@ static void loop_answer_last(struct kunit *test)
 	last = ml_queue_submit(q, loop_proxy.core, 0, ID, &features, 10000000);
 	rcu_read_unlock();
 	KUNIT_ASSERT_NE(test, last, 0ULL);
-	KUNIT_EXPECT_EQ(test, ml_queue_answer(q, last, &value),
-			ML_INFLIGHT_WAITING);
+	ml_queue_wait_begin(q);
+	KUNIT_EXPECT_FALSE(test, ml_queue_settled(q, last));
 	while ((cookie = agent_take(l)))
 		KUNIT_ASSERT_EQ(test, agent_send(l, cookie, 0, 1, 0), 0);
-	KUNIT_EXPECT_EQ(test, ml_queue_answer(q, last, &value),
+	KUNIT_EXPECT_TRUE(test, ml_queue_settled(q, last));
+	KUNIT_EXPECT_EQ(test, ml_queue_wait_end(q, last, &value),
 			ML_INFLIGHT_ANSWERED);
 }
 
@@ -951,13 +956,12 @@ static void loop_detached_waiter(struct kunit *test)
 	cookie = ml_queue_submit(q, loop_proxy.core, 0, ID, &features, 1);
 	KUNIT_ASSERT_NE(test, cookie, 0ULL);
 	ml_queue_wait_begin(q);
-	KUNIT_EXPECT_EQ(test, ml_queue_answer(q, cookie, &value),
-			ML_INFLIGHT_WAITING);
+	KUNIT_EXPECT_FALSE(test, ml_queue_settled(q, cookie));
 	mutex_lock(&ml_mutex);
 	ml_session_detach(l->s, loop_proxy.core);
 	mutex_unlock(&ml_mutex);
-	KUNIT_EXPECT_EQ(test, ml_queue_answer(q, cookie, &value),
-			ML_INFLIGHT_REFUSED);
+	KUNIT_EXPECT_TRUE(test, ml_queue_settled(q, cookie));
+	EXPECT_COUNT(test, NO_AGENT, 1);
 	msleep(20);
 	for (int i = 0; i < NR_SLOTS; i++) {
 		ml_submit(&second_proxy, 0, ID, &features);
@@ -965,9 +969,105 @@ static void loop_detached_waiter(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, count(test, &second_proxy, ML_LIB_CNT_DEADLINE),
 			0ULL);
-	ml_queue_wait_end(q, cookie);
-	KUNIT_EXPECT_EQ(test, ml_queue_answer(q, cookie, &value),
+	KUNIT_EXPECT_EQ(test, ml_queue_wait_end(q, cookie, &value),
 			ML_INFLIGHT_REFUSED);
+	EXPECT_COUNT(test, NO_AGENT, 1);
+}
+
+struct waiter {
+	struct completion done;
+	bool decided;
+};
+
+static int wait_long(void *data)
+{
+	struct waiter *w = data;
+	s32 out[2];
+
+	w->decided = ml_decide(&loop_proxy, 0, ID, &features, 10000000, out);
+	complete(&w->done);
+	return 0;
+}
+
+/* Whatever ends the service ends the waiting. */
+static void loop_waiter_let_go(struct kunit *test)
+{
+	struct loop *l = test->priv;
+	struct ml_queue *q = &l->s->queues[0];
+	struct waiter w;
+
+	init_completion(&w.done);
+	for (int way = 0; way < 3; way++) {
+		KUNIT_ASSERT_FALSE(test, IS_ERR(kthread_run(wait_long, &w,
+							    "ml_kunit_wait")));
+		for (int i = 0; i < 200 && !READ_ONCE(q->waiters); i++)
+			msleep(20);
+		KUNIT_EXPECT_EQ(test, READ_ONCE(q->waiters), 1);
+		switch (way) {
+		case 0:
+			SET(MODE, .mode = ML_LIB_MODE_EMERGENCY);
+			break;
+		case 1:
+			mutex_lock(&ml_mutex);
+			ml_session_detach(l->s, loop_proxy.core);
+			mutex_unlock(&ml_mutex);
+			break;
+		default:
+			mutex_lock(&ml_mutex);
+			ml_session_stop(l->s, ML_LIB_SESSION_STOPPED);
+			mutex_unlock(&ml_mutex);
+		}
+		KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&w.done,
+								  5 * HZ), 0);
+		KUNIT_EXPECT_FALSE(test, w.decided);
+		EXPECT_COUNT(test, NO_AGENT, way ? way + 2 : 1);
+		if (!way) {
+			/* Nor does anybody wait for what is off. */
+			wait_long(&w);
+			EXPECT_COUNT(test, NO_AGENT, 2);
+			wait_for_completion(&w.done);
+			SET(MODE, .mode = ML_LIB_MODE_RECOMMENDATION);
+		} else if (way == 1) {
+			KUNIT_EXPECT_EQ(test, attach(l->s, &loop_proxy), 0);
+		}
+	}
+	EXPECT_COUNT(test, DEADLINE, 0);
+}
+
+/* What is reported with a cookie of the session before names no request. */
+static void loop_sessions_differ(struct kunit *test)
+{
+	struct loop *l = test->priv;
+	u64 old = ml_submit(&loop_proxy, 0, ID, &features);
+
+	session_end(l->s);
+	l->s = ml_session_create();
+	KUNIT_ASSERT_NOT_NULL(test, l->s);
+	KUNIT_ASSERT_EQ(test, setup(l, loop_schema.feature_bytes), 0);
+	KUNIT_ASSERT_EQ(test, attach(l->s, &loop_proxy), 0);
+	KUNIT_ASSERT_EQ(test, LOCKED(ml_session_start(l->s, OWNER)), 0);
+	for (int i = 0; i < NR_SLOTS; i++)
+		KUNIT_EXPECT_NE(test, ml_submit(&loop_proxy, 0, ID, &features),
+				old);
+}
+
+/* The next owner of a session counts its wake-ups from the start again. */
+static void loop_wakes_next_owner(struct kunit *test)
+{
+	struct loop *l = test->priv;
+	struct ml_queue *q = &l->s->queues[0];
+
+	for (int owner = 0; owner < 2; owner++) {
+		WRITE_ONCE(q->rw->need_wakeup, 1);
+		KUNIT_EXPECT_EQ(test, q->woken, 0);
+		KUNIT_EXPECT_NE(test, ml_submit(&loop_proxy, 0, ID, &features),
+				0ULL);
+		KUNIT_EXPECT_EQ(test, q->woken, 1);
+		mutex_lock(&ml_mutex);
+		ml_session_stop(l->s, ML_LIB_SESSION_STOPPED);
+		mutex_unlock(&ml_mutex);
+		KUNIT_ASSERT_EQ(test, LOCKED(ml_session_start(l->s, OWNER)), 0);
+	}
 }
 
 static struct kunit_case loop_cases[] = {
@@ -997,6 +1097,9 @@ static struct kunit_case loop_cases[] = {
 	KUNIT_CASE(loop_decide),
 	KUNIT_CASE(loop_answer_last),
 	KUNIT_CASE(loop_detached_waiter),
+	KUNIT_CASE(loop_waiter_let_go),
+	KUNIT_CASE(loop_sessions_differ),
+	KUNIT_CASE(loop_wakes_next_owner),
 	{}
 };
 

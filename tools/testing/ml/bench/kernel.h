@@ -170,6 +170,11 @@ static inline u64 local_clock(void)
 	return (unsigned __int128)__rdtsc() * bench_mult >> bench_shift;
 }
 
+static inline u32 get_random_u32(void)
+{
+	return random();
+}
+
 static inline u64 ktime_get_mono_fast_ns(void)
 {
 	_mm_lfence();
@@ -184,7 +189,7 @@ struct irq_work { void (*func)(struct irq_work *work); };
 #define irq_work_queue(w)	((w)->func(w))
 typedef struct { int unused; } wait_queue_head_t;
 void bench_wait(wait_queue_head_t *wq);
-#define wait_event_timeout(wq, cond, t)	({ (void)(t); while (!(cond)) bench_wait(&(wq)); })
+#define wait_event_killable_timeout(wq, cond, t)	({ (void)(t); while (!(cond)) bench_wait(&(wq)); })
 struct work_struct { void (*func)(struct work_struct *work); };
 struct notifier_block { int (*notifier_call)(struct notifier_block *nb, unsigned long e, void *d); };
 struct workqueue_struct;

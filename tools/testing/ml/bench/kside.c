@@ -56,6 +56,11 @@ void ml_session_detach(struct ml_session *s, struct ml_proxy_core *core)
 	core->session = NULL;
 }
 
+/* Nobody turns a proxy off here. */
+void ml_session_refuse(struct ml_session *s, struct ml_proxy_core *core)
+{
+}
+
 static void wake(struct irq_work *work)
 {
 	struct kside *k = container_of(work, struct kside, session.wake);

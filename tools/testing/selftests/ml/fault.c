@@ -182,8 +182,9 @@ int main(void)
 	need_client();
 	nth_fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
 	if (nth_fd < 0 || put(DEBUGFS "failslab/ignore-gfp-wait", "N") ||
-	    put(DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N"))
-		ksft_exit_skip("no fault injection in this kernel, or no debugfs\n");
+	    put(DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N") ||
+	    access(DEBUGFS "fail_usercopy", F_OK))
+		ksft_exit_skip("no fault injection in this kernel (see config), or no debugfs\n");
 	put(DEBUGFS "fail_page_alloc/min-order", "0");
 	put(DEBUGFS "failslab/verbose", "0");
 	put(DEBUGFS "fail_page_alloc/verbose", "0");

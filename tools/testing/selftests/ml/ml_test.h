@@ -181,17 +181,21 @@ static inline int agent_map(struct agent *a)
 /* Open, set up and map; not attached, not started. */
 static inline int agent_open(struct agent *a, uint32_t slots)
 {
+	struct ml_lib_info info = { .size = sizeof(info) };
 	int err;
 
 	memset(a, 0, sizeof(*a));
 	a->fd = open(DEVICE, O_RDWR | O_CLOEXEC);
 	if (a->fd < 0)
 		return -errno;
-	err = find_proxy(a->fd, "test/echo", &a->proxy);
+	err = ml(a->fd, ML_LIB_IOC_INFO, &info);
+	if (!err)
+		err = find_proxy(a->fd, "test/echo", &a->proxy);
 	if (err)
 		return err;
 	a->setup = (struct ml_lib_setup) {
 		.size = sizeof(a->setup), .nr_slots = slots, .payload = 24,
+		.nr_queues = info.max_queues < MAX_QUEUES ? 0 : MAX_QUEUES,
 	};
 	err = ml(a->fd, ML_LIB_IOC_SETUP, &a->setup);
 	return err ? err : agent_map(a);

@@ -29,7 +29,7 @@ int main(void)
 {
 	int rd = PROT_READ, wr = PROT_READ | PROT_WRITE, fd;
 	long page = sysconf(_SC_PAGESIZE);
-	struct ml_lib_setup *s;
+	struct ml_lib_setup *s, set;
 	struct agent a;
 
 	test_begin(60);
@@ -75,7 +75,20 @@ int main(void)
 	close(fd);
 	agent_rw(&a, 0)->req_cons = 7;
 	ksft_test_result(agent_rw(&a, 0)->req_cons == 7 && !agent_ro(&a, 0)->dec_cons,
-			 "the mapping outlives the file\n");
+			 "the mapping outlives the descriptor\n");
 	agent_close(&a);
+
+	/* Nothing but the agent's own part needs the right to write. */
+	fd = open(DEVICE, O_RDONLY | O_CLOEXEC);
+	set = (struct ml_lib_setup) { .size = sizeof(set), .nr_slots = 64, .payload = 24 };
+	if (fd < 0 || ml(fd, ML_LIB_IOC_SETUP, &set))
+		ksft_exit_fail_msg("setup of a read-only file: %s\n", strerror(errno));
+	ksft_test_result(map(fd, set.bytes_ro, rd, MAP_SHARED, set.offset_ro) == 0 &&
+			 map(fd, set.bytes_rw, rd, MAP_SHARED, set.offset_rw) == 0,
+			 "open for reading, to look\n");
+	ksft_test_result(map(fd, set.bytes_rw, wr, MAP_SHARED, set.offset_rw) == -EACCES &&
+			 map(fd, set.bytes_ro, rd, MAP_PRIVATE, set.offset_ro) == -EINVAL,
+			 "but not to write\n");
+	close(fd);
 	test_end();
 }

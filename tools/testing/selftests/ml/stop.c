@@ -4,7 +4,7 @@
 
 int main(void)
 {
-	uint64_t stale, full, t;
+	uint64_t stale, full, late, t;
 	struct ml_lib_proxy p;
 	int ready[2], status, watch;
 	long good, bad;
@@ -48,16 +48,20 @@ int main(void)
 	stale = counter(watch, p.id, ML_LIB_CNT_STALE) - stale;
 	ksft_test_result(!good && !bad && stale == NR_OBJECTS,
 			 "its advice expires: good %ld, stale %lu\n", good, (long)stale);
+	late = counter(watch, p.id, ML_LIB_CNT_DEADLINE);
+	t = now_ms();
+	waitpid(submitter("sync", 1, 0), &status, 0);
+	t = now_ms() - t;
+	/* It asks for a second. */
+	ksft_test_result(t > 900 && t < 5000 &&
+			 counter(watch, p.id, ML_LIB_CNT_DEADLINE) == late + 1,
+			 "a synchronous caller gets its default in %lu ms\n", (long)t);
 	t = now_ms();
 	waitpid(submitter("submit", 2000, 0), &status, 0);
 	full = counter(watch, p.id, ML_LIB_CNT_RING_FULL) +
 	       counter(watch, p.id, ML_LIB_CNT_INFLIGHT_FULL) - full;
 	ksft_test_result(full > 0 && now_ms() - t < 5000,
 			 "submitting goes on: %lu dropped, %lu ms\n", (long)full,
-			 (long)(now_ms() - t));
-	t = now_ms();
-	waitpid(submitter("sync", 1, 0), &status, 0);
-	ksft_test_result(now_ms() - t < 5000, "a synchronous caller gets its default in %lu ms\n",
 			 (long)(now_ms() - t));
 	kill(pid, SIGCONT);
 	for (t = now_ms() + 8000; now_ms() < t; sleep_ms(50)) {
