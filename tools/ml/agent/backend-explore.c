@@ -80,6 +80,13 @@ static int explore_load(struct model *model)
 			warn("--explore %s: more than %d values", s->name, MAX_SET);
 			return -1;
 		}
+		/* Values that the kernel cannot tell apart have not the probability of one. */
+		for (unsigned int i = 0; i < e->nr; i++)
+			if (rint((double)e->value[i] * f->scale) == rint(raw)) {
+				warn("--explore %s=%s: %g is there twice: the output is rounded to 1/%u %s",
+				     s->name, model->spec, v, f->scale, f->unit);
+				return -1;
+			}
 		e->value[e->nr++] = v;
 		p = *end ? end + 1 : NULL;
 	} while (p);

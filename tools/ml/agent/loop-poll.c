@@ -20,6 +20,8 @@ static int poll_wait(struct loop *loop, int timeout_ms)
 		return errno == EINTR ? 0 : -errno;
 	if (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
 		events |= LOOP_HANGUP;
+	if (fds[0].revents & POLLERR)
+		events |= LOOP_BROKEN;
 	if (fds[1].revents)
 		events |= LOOP_SIGNAL;
 	return events;

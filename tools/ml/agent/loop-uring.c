@@ -98,12 +98,15 @@ static void end_poll(struct uring *u, const struct io_uring_cqe *cqe)
 
 	if (cqe->user_data == TAG_SIGNAL) {
 		u->signal_armed = more;
-		u->events |= LOOP_SIGNAL;
+		if (cqe->res > 0)
+			u->events |= LOOP_SIGNAL;
 		return;
 	}
 	u->device_armed = more;
 	if (cqe->res < 0 || cqe->res & (POLLHUP | POLLERR | POLLNVAL))
 		u->events |= LOOP_HANGUP;
+	if (cqe->res > 0 && cqe->res & POLLERR)
+		u->events |= LOOP_BROKEN;
 }
 
 static void reap(struct uring *u)
@@ -184,7 +187,8 @@ static int uring_kick(struct loop *loop, uint32_t queue)
 	if (ret < 0)
 		return ret;
 	reap(u);
-	if (u->kick_result == -EOPNOTSUPP || u->kick_result == -EINVAL) {
+	/* EBADFD: the session is over. Else who forbids this may allow the ioctl. */
+	if (u->kick_result < 0 && u->kick_result != -EBADFD) {
 		u->uring_kick = false;
 		return uring_kick(loop, queue);
 	}

@@ -18,6 +18,7 @@
 /* Results of wait() */
 #define LOOP_SIGNAL	(1U << 0)	/* told to end */
 #define LOOP_HANGUP	(1U << 1)	/* the device says that it is over */
+#define LOOP_BROKEN	(1U << 2)	/* and that the rings were broken */
 
 /**
  * struct loop_write - a write of a file
@@ -58,7 +59,7 @@ struct loop_ops {
  * struct loop - base of a loop
  * @ops: the way
  * @agent: the session to wait for; NULL: none
- * @signal_fd: signalfd of the signals that end the agent, or -1
+ * @signal_fd: readable once a signal has ended the agent, or -1
  * @writing: writes that are not done
  */
 struct loop {

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -145,7 +145,8 @@ static void complete_wants(struct argp_state *state)
 static uint32_t parse_mode(struct argp_state *state, const char *arg)
 {
 	for (uint32_t i = 0; mlagent_mode_name(i); i++)
-		if (!strcmp(mlagent_mode_name(i), arg))
+		if (i != ML_LIB_MODE_COLLABORATION &&
+		    !strcmp(mlagent_mode_name(i), arg))
 			return i;
 	argp_error(state, "--mode %s: off, record or on is needed", arg);
 	return KEEP_MODE;
@@ -220,20 +221,37 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-/* Block the signals that end the agent, and get a descriptor for them. */
+static int end_fd;
+
+static void end(int signal)
+{
+	int err = errno;
+
+	(void)signal;
+	eventfd_write(end_fd, 1);
+	errno = err;
+}
+
+/*
+ * Get a descriptor that tells of the signals that end the agent. Not a signalfd,
+ * which wants them blocked in all threads: libraries start some before main().
+ */
 static int open_signals(void)
 {
-	sigset_t set;
-	int fd;
+	struct sigaction action = { .sa_handler = end, .sa_flags = SA_RESTART };
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC);
-	if (fd < 0)
-		warn("signalfd: %s", strerror(errno));
-	return fd;
+	end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (end_fd < 0) {
+		warn("eventfd: %s", strerror(errno));
+		return -1;
+	}
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	/* A recording is completed whoever reads what is said, and however large. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	return end_fd;
 }
 
 static char *join(int argc, char **argv)
@@ -338,13 +356,24 @@ static void summary(const struct run *r)
 	     r->sleeps, r->foreign);
 }
 
+static void introduce(struct mlagent *agent, const struct model *model)
+{
+	const char *name = model->schema->name;
+	struct ml_lib_proxy proxy;
+
+	note("%s: %s %s", name, model->backend->name, model->spec);
+	if (!mlagent_proxy_find(agent, name, &proxy) &&
+	    proxy.mode == ML_LIB_MODE_EMERGENCY)
+		note("%s is off, so the kernel asks nothing: 'mlctl record %s' or 'mlctl on %s'",
+		     name, name, name);
+}
+
 static int serve(struct mlagent *agent, struct run *r, const char *command)
 {
 	uint32_t payload = 8;
 	int ret;
 
-	if (load(agent, r, &payload) ||
-	    (opt.record && start_recording(r, command)))
+	if (load(agent, r, &payload))
 		return -1;
 	if (opt.mlock)
 		privilege_mlock();
@@ -352,12 +381,11 @@ static int serve(struct mlagent *agent, struct run *r, const char *command)
 		warn("%s", mlagent_error());
 		return -1;
 	}
-	if (privilege_drop())
+	if ((opt.record && start_recording(r, command)) || privilege_drop())
 		return -1;
 
 	for (unsigned int i = 0; i < r->nr_models; i++)
-		note("%s: %s %s", r->model[i].schema->name,
-		     r->model[i].backend->name, r->model[i].spec);
+		introduce(agent, &r->model[i]);
 	note("serving by %s, %u queues, as %s", r->loop->ops->name,
 	     mlagent_nr_queues(agent), opt.user);
 	ret = run(r);

@@ -36,7 +36,7 @@ struct npy {
 	unsigned int filling;		/* index of the buffer that collects */
 	size_t used;			/* bytes in it */
 	enum state state;
-	uint64_t written;		/* rows in the file */
+	uint64_t written;		/* rows in the file, and in its header */
 	uint64_t writing;		/* rows on their way */
 	uint64_t lost;
 	int error;
@@ -73,23 +73,30 @@ static void write_done(struct loop_write *w, int err)
 	if (err) {
 		npy->state = IDLE;
 		npy->error = err;
+		npy->lost += npy->writing + npy->used / npy->row_size;
 		warn("%s: %s: recording to this file stops with %" PRIu64 " rows, deciding goes on",
 		     npy->path, strerror(-err), npy->written);
 		return;
 	}
 	if (npy->state == HEADER) {
 		npy->state = IDLE;
+		npy->written += npy->writing;
+		npy->writing = 0;
 		return;
 	}
 
 	npy->state = HEADER;
-	npy->written += npy->writing;
-	npy->writing = 0;
-	make_header(npy, npy->written);
+	make_header(npy, npy->written + npy->writing);
 	w->buf = npy->header;
 	w->len = npy->header_len;
 	w->off = 0;
 	npy->loop->ops->write(npy->loop, w);
+}
+
+int npy_create(const char *path)
+{
+	return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
 }
 
 struct npy *npy_open(struct loop *loop, const char *path, const char *descr,
@@ -118,8 +125,7 @@ struct npy *npy_open(struct loop *loop, const char *path, const char *descr,
 	if (!npy->header)
 		goto fail;
 
-	npy->write.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-			     O_NOFOLLOW, 0644);
+	npy->write.fd = npy_create(path);
 	if (npy->write.fd < 0)
 		goto fail;
 	make_header(npy, 0);
@@ -168,23 +174,20 @@ void *npy_row(struct npy *npy)
 	return row;
 }
 
-uint64_t npy_lost(const struct npy *npy)
-{
-	return npy->lost;
-}
-
-void npy_close(struct npy *npy)
+uint64_t npy_close(struct npy *npy)
 {
 	int err = errno;
+	uint64_t lost;
 
 	if (!npy)
-		return;
+		return 0;
 	if (npy->write.fd >= 0) {
 		loop_drain(npy->loop);
 		npy_flush(npy);
 		loop_drain(npy->loop);
 		close(npy->write.fd);
 	}
+	lost = npy->lost;
 	free(npy->buf[0]);
 	free(npy->buf[1]);
 	free(npy->header);
@@ -192,4 +195,5 @@ void npy_close(struct npy *npy)
 	free(npy->path);
 	free(npy);
 	errno = err;
+	return lost;
 }

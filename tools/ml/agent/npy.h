@@ -17,6 +17,16 @@
 struct npy;
 
 /**
+ * npy_create() - create a file of a recording
+ * @path: of the file, which must not exist
+ *
+ * Only its owner can read it: what is recorded is about all users.
+ *
+ * Return: a descriptor, or -1 with errno set.
+ */
+int npy_create(const char *path);
+
+/**
  * npy_open() - make a file
  * @loop: does the writes
  * @path: of the file
@@ -40,10 +50,12 @@ void *npy_row(struct npy *npy);
 /* Begin to write what is collected. */
 void npy_flush(struct npy *npy);
 
-/* Return: rows that were dropped. */
-uint64_t npy_lost(const struct npy *npy);
-
-/* Write all that is left and close the file; NULL is allowed. */
-void npy_close(struct npy *npy);
+/**
+ * npy_close() - write all that is left and close the file
+ * @npy: the file; NULL is allowed
+ *
+ * Return: how many rows are not in the file.
+ */
+uint64_t npy_close(struct npy *npy);
 
 #endif /* _ML_NPY_H */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "npy.h"
@@ -91,6 +92,15 @@ static void add_feature(struct dtype *d, const struct ml_lib_field *f)
 	add(d, name, f->type);
 }
 
+static void cannot_record(const char *path)
+{
+	if (errno == EEXIST)
+		warn("%s exists: give --record another prefix, or remove it", path);
+	else
+		warn("%s: %s: cannot record: give --record a prefix in a directory that can be written",
+		     path, strerror(errno));
+}
+
 static struct npy *open_array(struct loop *loop, const char *prefix,
 			      const char *what, struct dtype *d)
 {
@@ -102,8 +112,7 @@ static struct npy *open_array(struct loop *loop, const char *prefix,
 		return NULL;
 	npy = npy_open(loop, path, d->text, d->size);
 	if (!npy)
-		warn("%s: %s: cannot record: give --record a prefix in a directory that can be written",
-		     path, strerror(errno));
+		cannot_record(path);
 	free(path);
 	return npy;
 }
@@ -144,20 +153,18 @@ static int write_description(const char *prefix, const struct model *model,
 	cJSON *json = describe(model, command);
 	char *text = cJSON_Print(json);
 	char *path = NULL;
-	FILE *file;
-	int ret = -1;
+	int fd, ret = -1;
 
 	cJSON_Delete(json);
 	if (!text || asprintf(&path, "%s.json", prefix) < 0)
 		goto out;
-	file = fopen(path, "we");
-	if (file) {
-		fprintf(file, "%s\n", text);
-		ret = ferror(file);
-		ret |= fclose(file);
+	fd = npy_create(path);
+	if (fd >= 0) {
+		ret = dprintf(fd, "%s\n", text) < 0 ? -1 : 0;
+		close(fd);
 	}
 	if (ret)
-		warn("%s: %s: cannot record", path, strerror(errno));
+		cannot_record(path);
 out:
 	free(path);
 	free(text);
@@ -278,11 +285,8 @@ uint64_t record_close(struct record *rec)
 	struct npy *all[] = { rec->requests, rec->decisions, rec->feedback };
 	uint64_t lost = 0;
 
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (all[i])
-			lost += npy_lost(all[i]);
-		npy_close(all[i]);
-	}
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		lost += npy_close(all[i]);
 	free(rec);
 	return lost;
 }

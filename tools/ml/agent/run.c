@@ -95,8 +95,8 @@ static bool gather(struct run *run, uint32_t queue)
 	bool work = false;
 	uint32_t nr;
 
-	while ((nr = mlagent_peek_batch(run->agent, queue, req,
-					left < CHUNK ? left : CHUNK))) {
+	while (left && (nr = mlagent_peek_batch(run->agent, queue, req,
+						left < CHUNK ? left : CHUNK))) {
 		uint32_t i = 0, released = 0;
 
 		while (i < nr) {
@@ -171,7 +171,8 @@ static int judge(struct run *run, int events)
 	}
 	if (events & LOOP_SIGNAL)
 		return 1;
-	if (state == -EPROTO)
+	/* The poll can tell before the page in memory does. */
+	if (state == -EPROTO || events & LOOP_BROKEN)
 		warn("the kernel declared the session broken (an index in the rings was impossible); every proxy fell back to its default: restart the agent, and report this");
 	else if (state == -ESTALE)
 		warn("the session was restarted by another process: restart the agent");
@@ -179,7 +180,7 @@ static int judge(struct run *run, int events)
 		warn("the session was stopped: restart the agent");
 	else if (events & LOOP_HANGUP)
 		warn("the device hung up: restart the agent");
-	return state || events & LOOP_HANGUP ? -1 : 0;
+	return state || events & (LOOP_HANGUP | LOOP_BROKEN) ? -1 : 0;
 }
 
 int run(struct run *run)

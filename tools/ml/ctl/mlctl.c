@@ -43,7 +43,8 @@ static int fail_usage(const char *what)
 	return 2;
 }
 
-bool parse_u32(const char *arg, uint32_t min, uint32_t max, uint32_t *value)
+/* Return: whether @arg is a number in the range. */
+static bool parse_u32(const char *arg, uint32_t min, uint32_t max, uint32_t *value)
 {
 	char *end;
 	unsigned long long v;

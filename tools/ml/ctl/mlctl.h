@@ -12,7 +12,4 @@ int show_schema(struct mlagent *agent, const char *name, bool json);
 int show_stats(struct mlagent *agent, const char *name);
 int watch_stats(struct mlagent *agent, const char *name, uint32_t sec);
 
-/* Return: whether @arg is a number in the range. */
-bool parse_u32(const char *arg, uint32_t min, uint32_t max, uint32_t *value);
-
 #endif /* _MLCTL_H */

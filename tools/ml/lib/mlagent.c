@@ -49,7 +49,7 @@ static const char *remedy(int err)
 	case EBADFD:
 		return "the session is in the wrong state (not set up, not started, or broken)";
 	case EBUSY:
-		return "the proxy has an agent already: stop that one first";
+		return "the proxy has an agent already: stop that one first ('fuser -v /dev/ml_lib' shows who has the device open)";
 	case EKEYREJECTED:
 		return "the schema is not the proxy's: retrain with 'mlctl schema NAME --json'";
 	case EMSGSIZE:

@@ -7,10 +7,11 @@ import sys
 import numpy as np
 
 
-def npy(path, least, most):
+def npy(path, least, most, lost=None):
     a = np.load(path)
     assert a.dtype.names == ("n", "half"), a.dtype
     assert int(least) <= len(a) <= int(most), len(a)
+    assert lost is None or len(a) + int(lost) == 100000, lost
     assert (a["n"] == np.arange(len(a))).all()
     assert np.allclose(a["half"], a["n"] / 2)
 

@@ -41,7 +41,10 @@ NEVER = 64
 # this one a stride of 64 pages looks like those of 16, and not like one of 100.
 UNUSED = ["near"]
 
+EXPLORED = 2	# ML_LIB_DECISION_EXPLORE, and nothing else
+
 REPLAY = 5	# seconds
+STRETCHES = 50	# of the recording
 # Of a window, to tell how fast a file is read with it.
 EPISODES = 6
 
@@ -57,16 +60,18 @@ def load(prefix):
     for i, c in enumerate(req["cookie"]):
         by_cookie[int(c)] = i
     decided = {int(c): i for i, c in enumerate(dec["cookie"])}
-    # The window that was drawn must have been in force: what came late or was not
-    # applied leaves the one before in force.
+    # The window must have been drawn at random, not chosen for the features, and
+    # been in force: what came late or was not applied leaves the one before.
     rows = [(by_cookie[int(f["cookie"])], decided[int(f["cookie"])], i)
             for i, f in enumerate(fb)
             if int(f["cookie"]) in by_cookie and int(f["cookie"]) in decided
+            and dec["flags"][decided[int(f["cookie"])]] == EXPLORED
             and f["applied0"] == dec["out0"][decided[int(f["cookie"])]]
             and f["arm"] == 1 and f["units"] > 0 and f["cost"] > 0]
     if not rows:
-        sys.exit(f"{prefix}: no request has both a decision and feedback: "
-                 "record again, with ml-agent --explore")
+        sys.exit(f"{prefix}: no request has both a decision that was drawn and "
+                 "applied, and feedback: record again, with ml-agent --explore and "
+                 "mlctl record --explore")
     r, d, b = (np.array(x) for x in zip(*rows))
     return meta, req, r, dec[d], fb[b]
 
@@ -331,32 +336,51 @@ def main():
                  "drawn, but the client remembers the costs of powers of two up "
                  "to 128: record again with such windows")
 
-    # Held out: every fifth object, so that no file is in both parts.
-    objects = np.unique(req["object"])
-    held = np.isin(req["object"][row], np.random.RandomState(args.seed)
-                   .permutation(objects)[:max(len(objects) // 5, 1)])
-    test = torch.tensor(held)
-    train = ~test
+    for pages in 2 ** x[:, names.index("ra_pages")].unique():
+        if (windows - pages).abs().min() > 0.5:
+            sys.exit(f"the default window, {pages:.0f} pages, was not drawn: "
+                     "record again with it in --explore")
+
+    # An object is a file that was opened once. What was recorded at a time is of
+    # the same kind, so a fifth of the time is held out, a stretch here and there.
+    objects, first, whose = np.unique(req["object"], return_index=True,
+                                      return_inverse=True)
+    if len(objects) < 2:
+        sys.exit("only one file was recorded, and some have to be held out: "
+                 "record more")
+    stretch = first.argsort().argsort() * STRETCHES // len(objects)
+    held = np.isin(stretch, np.random.RandomState(args.seed)
+                   .permutation(np.unique(stretch))[::5])
+    files = torch.tensor(whose[row])
+    test = torch.tensor(held)[files]
+    now = x[:, names.index("window")]
     inputs = x[:, learned_from(names)]
-    mean = inputs[train].mean(0)
-    std = inputs[train].std(0).clamp(min=0.05)
 
-    cost = Cost(mean, std)
-    files = torch.tensor(np.unique(req["object"][row], return_inverse=True)[1])
-    fit(cost, inputs[train], w[train], y[train], files[train], args.epochs)
-    policy = Policy(mean, std, windows, names, args)
-    distill(policy, cost, inputs[train], x[train, names.index("window")], windows,
-            args.epochs)
-    policy.eval()
-    speeds = [speed for o in objects[np.isin(objects, req["object"][row][held])]
-              if (speed := replay(policy, features[req["object"] == o], names,
+    def learn(rows):
+        mean = inputs[rows].mean(0)
+        std = inputs[rows].std(0).clamp(min=0.05)
+        cost = Cost(mean, std)
+        fit(cost, inputs[rows], w[rows], y[rows], files[rows], args.epochs)
+        policy = Policy(mean, std, windows, names, args)
+        distill(policy, cost, inputs[rows], now[rows], windows, args.epochs)
+        return policy.eval()
+
+    policy = learn(~test)
+    speeds = [speed for o in np.flatnonzero(held)
+              if (speed := replay(policy, features[whose == o], names,
                                   windows)) is not None]
-    default, best = torch.tensor(speeds).log().mean(0).exp() if speeds else (0, 0)
-    print(f"{int(train.sum())} rows to train, {int(test.sum())} held out, of "
-          f"{len(objects)} files; {len(speeds)} held-out files replayed for "
-          f"{REPLAY} s: {default:.3f} of the default's speed, {best:.3f} of "
-          "each one's best window's")
+    print(f"{int((~test).sum())} rows to train, {int(test.sum())} held out, of "
+          f"{len(objects)} files")
+    if speeds:
+        default, best = torch.tensor(speeds).log().mean(0).exp()
+        print(f"{len(speeds)} held-out files replayed for {REPLAY} s: {default:.3f} "
+              f"of the default's speed, {best:.3f} of each one's best window's")
+    else:
+        print("no held-out file has enough episodes of all windows for a replay: "
+              "record longer to know how good the model is")
 
+    # What is written has learned from all.
+    policy = learn(torch.ones_like(test))
     extra = {"ml_lib.json": json.dumps({
         "proxy": meta["proxy"], "schema_hash": meta["schema_hash"],
         "version": 1, "features": names,
