@@ -33,8 +33,9 @@ bench-quick: ## only whether every transport of the benchmark delivers
 	@scripts/bench --quick
 record: ## record a data set to train on
 	@scripts/record
-clean: ## remove what was built, keep the kernel sources
-	@rm -rf build/kernel build/check build/log build/patches-*
+clean: ## remove what was built; keep kernel sources and results
+	@rm -rf build/kernel build/kunit* build/check build/log build/run build/pristine \
+		build/disk build/patches-*
 	@if [ -f tools/ml/Makefile ]; then $(MAKE) -s -C tools/ml clean; fi
 
 .PHONY: help setup tree patches check-patches check-patches-full apply kernel \

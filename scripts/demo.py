@@ -47,7 +47,7 @@ def spread(values):
     return (max(values) - min(values)) / statistics.median(values)
 
 
-def kill_agent(agent, path, seconds):
+def kill_agent(where, agent, path, seconds):
     """What a reader gets whose agent is killed half way: where in time that was,
     and KiB/s twice a second, as fio logs it."""
     fio_jobs.readahead(0, 128)
@@ -58,17 +58,17 @@ def kill_agent(agent, path, seconds):
     begin = time.time()
     timer = threading.Timer(seconds, lambda: agent.send_signal(signal.SIGKILL))
     timer.start()
-    subprocess.run([*cmd, "--write_bw_log=build/demo/killed",
+    subprocess.run([*cmd, f"--write_bw_log={where}/killed",
                     "--log_avg_msec=500", "--log_unix_epoch=1"], check=True,
                    stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-    with open("build/demo/killed_bw.1.log") as f:
+    with open(f"{where}/killed_bw.1.log") as f:
         points = [[int(v) for v in line.split(",")[:2]] for line in f]
     return {"at": seconds,
             "points": [(ms / 1000 - begin, kib) for ms, kib in points]}
 
 
-def save(full, seconds, results, killed):
-    with open("build/demo/raw.json", "w") as f:
+def save(where, full, seconds, results, killed):
+    with open(f"{where}/raw.json", "w") as f:
         json.dump({"kernel": os.uname().release, "full": bool(full),
                    "seconds": seconds, "killed": killed,
                    "rows": [{"disk": d, "workload": w, "runs": v}
@@ -76,11 +76,12 @@ def save(full, seconds, results, killed):
 
 
 def main():
-    full, rounds, seconds = (int(a) for a in sys.argv[1:4])
+    where = sys.argv[1]
+    full, rounds, seconds = (int(a) for a in sys.argv[2:5])
     paths = fio_jobs.mount(DISKS)
     agent = fio_jobs.start_agent(
         ["--model=mm/readahead=build/model/readahead.pt", "--user=root"],
-        "build/demo/agent.log")
+        f"{where}/agent.log")
     # Enough for both disks: bandwidth over requests per second is 341 KiB at
     # most. The model was recorded with the same cap.
     fio_jobs.mlctl("set", "mm/readahead", "--cap", "128")
@@ -108,19 +109,19 @@ def main():
                 # The emulator translates what a workload runs when it first does.
                 cell(paths, row[0], jobs[row[1]], "default", 1, 0)
             measure(row, WAYS, r)
-        save(full, seconds, results, None)
+        save(where, full, seconds, results, None)
     both = WAYS[:2]
     noisy = [row for row in rows
              if max(spread(results[row][way]) for way in both) > NOISY]
     total += len(noisy) * len(both) * rounds * (MORE - 1)
     for r, row in itertools.product(range(rounds, MORE * rounds), noisy):
         measure(row, both, r)
-    save(full, seconds, results, None)
+    save(where, full, seconds, results, None)
     stats = subprocess.run(["build/tools/ml/mlctl", "stats", "mm/readahead"],
                            capture_output=True, text=True).stdout
     print(stats)
-    killed = kill_agent(agent, paths["fast"], 8)
-    save(full, seconds, results, killed)
+    killed = kill_agent(where, agent, paths["fast"], 8)
+    save(where, full, seconds, results, killed)
 
 
 main()
