@@ -7,7 +7,7 @@
  * requests over two queues in bursts, with pauses in which the agent sleeps,
  * answers each decision with a feedback record, and then ends the session:
  * FAKE_END is "term" (a signal), "broken" or "epoch". The last line on stderr
- * tells what it saw.
+ * tells what it saw. As some libraries do, it starts a thread before main().
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -41,6 +41,21 @@ static struct ml_ring_prod req[QUEUES];
 static struct ml_ring_cons dec[QUEUES];
 static u32 woken[QUEUES], mode = ML_LIB_MODE_LEARNING, attached, running;
 static unsigned long sent, decided, declined, wrong, kicks, wakes, epoch = 5;
+
+static void *idle(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+static __attribute__((constructor)) void start_idle(void)
+{
+	pthread_t thread;
+
+	if (!pthread_create(&thread, NULL, idle, NULL))
+		pthread_detach(thread);
+}
 
 static struct ml_lib_queue_ro *q_ro(int q)
 {
