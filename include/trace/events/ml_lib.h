@@ -7,7 +7,8 @@
 
 #include <linux/ml_lib.h>
 #include <linux/tracepoint.h>
-#include "../../../lib/ml/proxy.h"
+
+struct ml_proxy_core;
 
 #define show_ml_counter(c)					\
 	__print_symbolic(c,					\
