@@ -974,6 +974,29 @@ static void loop_detached_waiter(struct kunit *test)
 	EXPECT_COUNT(test, NO_AGENT, 1);
 }
 
+/* What one proxy leaves behind is forgotten, and nothing of another. */
+static void loop_detach_spares_others(struct kunit *test)
+{
+	struct loop *l = test->priv;
+	u64 gone, kept;
+
+	KUNIT_ASSERT_EQ(test, ml_proxy_register(&second_proxy), 0);
+	KUNIT_ASSERT_EQ(test, attach(l->s, &second_proxy), 0);
+	gone = ml_submit(&loop_proxy, 0, ID, &features);
+	kept = ml_submit(&second_proxy, 0, ID, &features);
+	mutex_lock(&ml_mutex);
+	ml_session_detach(l->s, loop_proxy.core);
+	mutex_unlock(&ml_mutex);
+	KUNIT_ASSERT_EQ(test, agent_take(l), gone);
+	KUNIT_ASSERT_EQ(test, agent_take(l), kept);
+	KUNIT_ASSERT_EQ(test, agent_send(l, gone, 0, 1, 0), 0);
+	KUNIT_ASSERT_EQ(test, agent_send(l, kept, 0, 1, 0), 0);
+	KUNIT_EXPECT_EQ(test, kick(l), 2);
+	KUNIT_EXPECT_EQ(test, l->s->queues[0].unmatched, 1);
+	KUNIT_EXPECT_EQ(test, count(test, &second_proxy, ML_LIB_CNT_DECIDE),
+			1ULL);
+}
+
 struct waiter {
 	struct completion done;
 	bool decided;
@@ -1097,6 +1120,7 @@ static struct kunit_case loop_cases[] = {
 	KUNIT_CASE(loop_decide),
 	KUNIT_CASE(loop_answer_last),
 	KUNIT_CASE(loop_detached_waiter),
+	KUNIT_CASE(loop_detach_spares_others),
 	KUNIT_CASE(loop_waiter_let_go),
 	KUNIT_CASE(loop_sessions_differ),
 	KUNIT_CASE(loop_wakes_next_owner),

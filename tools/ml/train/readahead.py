@@ -18,7 +18,9 @@ network expects TRUST parts count. For windows that were not tried that differen
 is extrapolated, and they get a BONUS. So a file that is like none of the recorded
 ones finds its window, too: wrong tries take an episode each. Where a mapping jumps,
 the narrowest window is tried early (PROBE): through wider ones records of one page
-look like those of many. Of all windows the cheapest is taken, but the one in force is
+look like those of many. What it does not use of a wider one is read at the expense
+of others, which its own cost does not tell, so that wider ones have to be better by
+WASTE. Of all windows the cheapest is taken, but the one in force is
 kept where a change promises less than a tolerance: smaller differences are noise, and
 to follow them costs more than it wins.
 """
@@ -137,7 +139,8 @@ class Policy(nn.Module):
         self.mapped = names.index("mapped")
         self.sequential = names.index("sequential")
         self.trust, self.bonus, self.probe = args.trust, args.bonus, args.probe
-        self.tolerance = args.tolerance
+        self.tolerance, self.waste = args.tolerance, args.waste
+        self.narrow_run = names.index("narrow_run")
         self.never = NEVER
         self.register_buffer("low", mean - 4 * std)
         self.register_buffer("high", mean + 4 * std)
@@ -183,6 +186,10 @@ class Policy(nn.Module):
                          - x[:, self.sequential:self.sequential + 1], 0.25)
         q = torch.add(q, jumps & ~known[:, :1] & self.narrowest,
                       alpha=-self.probe)
+        # What it does not use of a wider one is read at the expense of others.
+        vain = self.log_windows - x[:, self.narrow_run:self.narrow_run + 1]
+        q = torch.addcmul(q, jumps.float(), vain.clamp(min=0.0),
+                          value=self.waste)
         return self.windows[q.argmin(1, keepdim=True)]
 
 
@@ -313,6 +320,9 @@ def main():
     p.add_argument("--probe", type=float, default=2.0,
                    help="for the narrowest one, if not tried yet, where a mapping "
                    "jumps, in log2 of cost [%(default)s]")
+    p.add_argument("--waste", type=float, default=0.1,
+                   help="for each doubling of a window beyond what a mapping that "
+                   "jumps uses of it, in log2 of cost [%(default)s]")
     p.add_argument("--seed", type=int, default=1)
     args = p.parse_args()
     torch.manual_seed(args.seed)
