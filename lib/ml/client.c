@@ -22,12 +22,6 @@ static void fallback(struct ml_proxy_core *core, u32 obj,
 	trace_ml_fallback(core, obj, why);
 }
 
-static void drop(struct ml_proxy_core *core, enum ml_lib_counter why)
-{
-	ml_count(core, why);
-	trace_ml_drop(core, why);
-}
-
 /**
  * ml_submit() - ask for a decision and go on
  * @p: the proxy
@@ -51,7 +45,7 @@ u64 ml_submit(struct ml_proxy *p, u32 obj, u64 id, const void *features)
 	if (!core || WARN_ON_ONCE(obj >= core->advice->nr))
 		return 0;
 	if (in_nmi()) {
-		drop(core, ML_LIB_CNT_NMI);
+		ml_drop(core, ML_LIB_CNT_NMI);
 		return 0;
 	}
 	rcu_read_lock();
@@ -60,7 +54,7 @@ u64 ml_submit(struct ml_proxy *p, u32 obj, u64 id, const void *features)
 		cookie = ml_queue_submit(ml_session_queue(s), core, obj, id,
 					 features, 0);
 	else
-		drop(core, ML_LIB_CNT_NO_AGENT);
+		ml_drop(core, ML_LIB_CNT_NO_AGENT);
 	rcu_read_unlock();
 	return cookie;
 }
@@ -185,7 +179,7 @@ bool ml_report(struct ml_proxy *p, u64 cookie, u64 id,
 	if (!core)
 		return false;
 	if (in_nmi()) {
-		drop(core, ML_LIB_CNT_NMI);
+		ml_drop(core, ML_LIB_CNT_NMI);
 		return false;
 	}
 	rcu_read_lock();
@@ -194,7 +188,7 @@ bool ml_report(struct ml_proxy *p, u64 cookie, u64 id,
 		sent = ml_queue_report(ml_session_queue(s), core, cookie, id,
 				       fb);
 	else
-		drop(core, ML_LIB_CNT_NO_AGENT);
+		ml_drop(core, ML_LIB_CNT_NO_AGENT);
 	rcu_read_unlock();
 	return sent;
 }

@@ -242,6 +242,19 @@ int ml_proxy_control(const struct ml_lib_control *c)
 }
 
 /**
+ * ml_drop() - count a record that was not sent, or a request without an answer
+ * @core: the proxy
+ * @why: the reason
+ *
+ * Context: Any.
+ */
+void ml_drop(struct ml_proxy_core *core, enum ml_lib_counter why)
+{
+	ml_count(core, why);
+	trace_ml_drop(core, why);
+}
+
+/**
  * ml_proxy_stats() - sum the counters up
  * @core: the proxy
  * @st: filled in

@@ -93,6 +93,7 @@ void ml_proxy_update_key(struct ml_proxy_core *core);
 void ml_proxy_stats(const struct ml_proxy_core *core, struct ml_lib_stats *st);
 void ml_proxy_drop_advice(void);
 u32 ml_proxy_count(void);
+void ml_drop(struct ml_proxy_core *core, enum ml_lib_counter why);
 
 /* Count an event. Context: any. */
 static inline void ml_count(struct ml_proxy_core *core, enum ml_lib_counter c)

@@ -107,12 +107,6 @@ void ml_queue_destroy(struct ml_queue *q)
 	ml_inflight_destroy(&q->inflight);
 }
 
-static void drop(struct ml_proxy_core *core, enum ml_lib_counter why)
-{
-	ml_count(core, why);
-	trace_ml_drop(core, why);
-}
-
 /* The agent writes while we read: every word is loaded exactly once. */
 static void copy_decision(struct ml_lib_decision *d, const void *slot)
 {
@@ -261,7 +255,7 @@ reserve(struct ml_queue *q, struct ml_proxy_core *core, u8 type, u32 bytes,
 	r->object = id;
 	return r;
 drop:
-	drop(core, why);
+	ml_drop(core, why);
 	return NULL;
 }
 
@@ -301,9 +295,9 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 	if (unlikely(!e) && drain(q, now))
 		e = ml_inflight_take(&q->inflight, now, &evicted);
 	if (evicted >= 0)
-		drop(q->session->attached[evicted], ML_LIB_CNT_DEADLINE);
+		ml_drop(q->session->attached[evicted], ML_LIB_CNT_DEADLINE);
 	if (!e) {
-		drop(core, ML_LIB_CNT_INFLIGHT_FULL);
+		ml_drop(core, ML_LIB_CNT_INFLIGHT_FULL);
 		goto out;	/* an unpublished slot is simply used again */
 	}
 	cookie = e->cookie;
@@ -430,8 +424,8 @@ void ml_queue_purge(struct ml_queue *q, int slot)
 			continue;
 		if (e->wait == ML_INFLIGHT_WAITING) {
 			e->wait = ML_INFLIGHT_REFUSED;
-			drop(q->session->attached[e->slot],
-			     ML_LIB_CNT_NO_AGENT);
+			ml_drop(q->session->attached[e->slot],
+				ML_LIB_CNT_NO_AGENT);
 		} else if (e->wait == ML_INFLIGHT_ASYNC) {
 			e->cookie = 0;
 		}
