@@ -26,10 +26,11 @@
  * window where the default limit is less: ml_ra_outlived() sees to that.
  *
  * A file whose reader has said what it wants (FMODE_RANDOM, VM_RAND_READ,
- * VM_SEQ_READ), huge pages, executable mappings and files without readahead are
- * left alone. The window never exceeds the file's own ra_pages, except as far as
- * the operator raised the cap of the proxy, and is never less than the request
- * itself would have got by default.
+ * VM_SEQ_READ), huge pages, executable mappings and files without readahead get
+ * no advice: such a mapping makes the file begin anew at each event. The window
+ * never exceeds the file's own ra_pages, except as far as the operator raised the
+ * cap of the proxy, and is never less than the request itself would have got by
+ * default.
  *
  * State is kept in a set-associative table with the address of file->f_ra as
  * key, an opaque number that is never dereferenced; struct file does not grow.
@@ -39,12 +40,14 @@
  * because file_ra_state_init() forgets the key. That call does nothing while
  * the proxy is inactive, so an entry is also worth nothing when it has been
  * idle for longer than ENTRY_LIFE; and the core drops all advice whenever a
- * proxy is turned on or off or loses its agent. What a new file could inherit
- * is part of one episode's statistics.
+ * proxy is turned on or off or loses its agent. Only a file that was opened while
+ * the proxy was off for less than that can inherit: what windows have cost the
+ * one before, until its own episodes differ.
  *
  * Locks: a spinlock, shared by some sets, protects entries. Everything runs in
- * process context; nothing is done under the lock but arithmetic and ml_*()
- * calls (raw spinlock of a queue). An event that finds the lock taken is not
+ * process context; nothing that is done under the lock sleeps: arithmetic, clocks,
+ * random numbers, work items, ml_*() calls (raw spinlock of a queue), and a
+ * device's lock, which is only tried. An event that finds the lock taken is not
  * counted, and looks its advice up without the lock: keys are published with
  * release semantics after the slot's advice was reset. At worst one window is
  * sized by advice for another file. The table is allocated by a work item on
@@ -93,8 +96,8 @@
 
 /*
  * A file whose window and cost stay as they are asks for advice after STEADY
- * jiffies, and then after twice as long each time, up to SELDOM. One of which is
- * not known whether it would use windows asks that seldom at once.
+ * jiffies, and then after twice as long each time, up to SELDOM. If its last
+ * episode used no window, and so says nothing about them, it is SELDOM at once.
  */
 #define STEADY		msecs_to_jiffies(250)
 #define SELDOM		HZ
