@@ -21,6 +21,10 @@ struct ml_proxy_core;
 
 /**
  * struct ml_schema - typed description of what goes out and what comes back
+ *
+ * The feature structure goes to user space as it is: it has no padding, or has it
+ * zeroed.
+ *
  * @features: the members of the feature structure
  * @nr_features: how many, at most ML_LIB_MAX_FEATURES
  * @feature_bytes: size of the feature structure, a multiple of 8, at most
@@ -104,7 +108,7 @@ struct ml_proxy {
  * @p: address of a static struct ml_proxy
  *
  * Context: Any.
- * Return: false, at the cost of one static branch, unless an agent runs and
+ * Return: false, at the cost of a static branch, unless an agent runs and
  * the proxy's mode wants its decisions. May be out of date at once; all calls
  * below are safe at any time.
  */

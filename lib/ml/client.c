@@ -42,7 +42,7 @@ u64 ml_submit(struct ml_proxy *p, u32 obj, u64 id, const void *features)
 	struct ml_session *s;
 	u64 cookie = 0;
 
-	if (!core || WARN_ON_ONCE(obj >= core->advice->nr))
+	if (!core || WARN_ON_ONCE(obj >= core->nr_objects))
 		return 0;
 	if (in_nmi()) {
 		ml_drop(core, ML_LIB_CNT_NMI);
@@ -106,7 +106,7 @@ bool ml_advice_read(struct ml_proxy *p, u32 obj, s32 *out)
 	enum ml_lib_counter why;
 	u32 value;
 
-	if (!core || WARN_ON_ONCE(obj >= core->advice->nr))
+	if (!core || WARN_ON_ONCE(obj >= core->nr_objects))
 		return false;
 	switch (ml_advice_get(core->advice, obj, jiffies, &value)) {
 	case 0:
@@ -154,7 +154,7 @@ void ml_advice_reset(struct ml_proxy *p, u32 obj)
 {
 	struct ml_proxy_core *core = p->core;
 
-	if (core && !WARN_ON_ONCE(obj >= core->advice->nr))
+	if (core && !WARN_ON_ONCE(obj >= core->nr_objects))
 		ml_advice_renew(core->advice, obj);
 }
 EXPORT_SYMBOL_GPL(ml_advice_reset);
@@ -214,6 +214,7 @@ EXPORT_SYMBOL_GPL(ml_report);
 bool ml_decide(struct ml_proxy *p, u32 obj, u64 id, const void *features,
 	       u32 timeout_us, s32 *out)
 {
+	enum ml_lib_counter why = ML_LIB_CNT_NO_AGENT;
 	struct ml_proxy_core *core = p->core;
 	enum ml_inflight_wait wait;
 	struct ml_session *s;
@@ -222,18 +223,21 @@ bool ml_decide(struct ml_proxy *p, u32 obj, u64 id, const void *features,
 	u64 cookie;
 
 	might_sleep();
-	if (!core || !timeout_us || WARN_ON_ONCE(obj >= core->advice->nr))
+	if (!core || !timeout_us || WARN_ON_ONCE(obj >= core->nr_objects))
 		return false;
 	timeout_us = min(timeout_us, 10 * USEC_PER_SEC);
 	rcu_read_lock();
 	s = rcu_dereference(core->session);
-	if (s && (READ_ONCE(core->mode) == ML_LIB_MODE_EMERGENCY ||
-		  READ_ONCE(s->owner) == current->files ||
-		  !refcount_inc_not_zero(&s->ref)))
+	if (s && READ_ONCE(core->mode) == ML_LIB_MODE_EMERGENCY) {
+		why = ML_LIB_CNT_MODE;
 		s = NULL;
+	} else if (s && (READ_ONCE(s->owner) == current->files ||
+			 !refcount_inc_not_zero(&s->ref))) {
+		s = NULL;
+	}
 	if (!s) {
 		rcu_read_unlock();
-		fallback(core, obj, ML_LIB_CNT_NO_AGENT);
+		fallback(core, obj, why);
 		return false;
 	}
 
@@ -255,7 +259,7 @@ bool ml_decide(struct ml_proxy *p, u32 obj, u64 id, const void *features,
 	} else if (wait == ML_INFLIGHT_WAITING) {
 		fallback(core, obj, ML_LIB_CNT_DEADLINE);
 	}
-	ml_session_put(s);
+	ml_session_put_soon(s);
 	return wait == ML_INFLIGHT_ANSWERED;
 }
 EXPORT_SYMBOL_GPL(ml_decide);

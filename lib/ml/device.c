@@ -4,8 +4,9 @@
  *
  * An ioctl copies its argument in, works under ml_mutex, and copies the result
  * out: user memory is never touched under the mutex, since whoever backs it
- * could keep others from stopping a session. mmap() and poll() do not take the
- * mutex.
+ * could keep others from stopping a session. For the same reason SETUP, which
+ * allocates much, has a mutex of the session's own. mmap(), poll() and KICK take
+ * none.
  */
 
 #include <linux/cacheinfo.h>
@@ -51,13 +52,6 @@ static_assert(sizeof(struct ml_lib_kick) == 16);
 static_assert(ML_LIB_NR_COUNTERS <= ML_LIB_MAX_COUNTERS);
 static_assert(ML_SESSION_MAX_BYTES <= OFFSET_RW);
 
-/* Without the mutex: has the session its queues? */
-static bool is_ready(const struct ml_session *s)
-{
-	/* Pairs with the release at the end of ml_session_setup(). */
-	return smp_load_acquire(&s->ready);
-}
-
 static int ml_open(struct inode *inode, struct file *file)
 {
 	if (!capable(CAP_SYS_ADMIN))
@@ -94,7 +88,7 @@ static __poll_t ml_poll(struct file *file, poll_table *wait)
 	__poll_t mask = 0;
 
 	poll_wait(file, &s->poll_wq, wait);
-	if (!is_ready(s))
+	if (!ml_session_ready(s))
 		return EPOLLERR;
 	for (u32 i = 0; i < s->nr_queues && !mask; i++)
 		if (ml_queue_ready(&s->queues[i]))
@@ -115,7 +109,7 @@ static int ml_mmap(struct file *file, struct vm_area_struct *vma)
 	unsigned long nr = vma_pages(vma);
 	struct ml_region *r;
 
-	if (!is_ready(s))
+	if (!ml_session_ready(s))
 		return -EBADFD;
 	if (vma->vm_pgoff == OFFSET_RO >> PAGE_SHIFT)
 		r = &s->ro;
@@ -160,7 +154,7 @@ static int ioc_proxy(struct file *file, void *arg)
 	int err = -ENOENT;
 
 	mutex_lock(&ml_mutex);
-	core = ml_proxy_find(a->id);
+	core = ml_proxy_next(a->id);
 	if (core) {
 		s = core->proxy->schema;
 		a->id = core->id;
@@ -202,7 +196,7 @@ static int ioc_schema(struct file *file, void *arg)
 		return -ENOMEM;
 	mutex_lock(&ml_mutex);
 	core = ml_proxy_find(a->id);
-	if (core && core->id == a->id) {
+	if (core) {
 		s = core->proxy->schema;
 		a->nr_fields = s->nr_features + s->nr_outputs;
 		memcpy(fields, s->features, s->nr_features * sizeof(*fields));
@@ -229,9 +223,7 @@ static int ioc_setup(struct file *file, void *arg)
 	/* The kernel and the agent have different addresses for the rings. */
 	if (cpu_dcache_is_aliasing())
 		return -EOPNOTSUPP;
-	mutex_lock(&ml_mutex);
 	err = ml_session_setup(file->private_data, a);
-	mutex_unlock(&ml_mutex);
 	a->offset_ro = OFFSET_RO;
 	a->offset_rw = OFFSET_RW;
 	return err;
@@ -257,7 +249,7 @@ static int ioc_detach(struct file *file, void *arg)
 
 	mutex_lock(&ml_mutex);
 	core = ml_proxy_find(a->id);
-	if (core && core->id == a->id && core->attached == s) {
+	if (core && core->attached == s) {
 		ml_session_detach(s, core);
 		err = 0;
 	}
@@ -329,7 +321,7 @@ static int ioc_stats(struct file *file, void *arg)
 	memset(a->latency, 0, sizeof(a->latency));
 	mutex_lock(&ml_mutex);
 	core = ml_proxy_find(a->id);
-	if (core && core->id == a->id) {
+	if (core) {
 		ml_proxy_stats(core, a);
 		err = 0;
 	}
@@ -342,7 +334,7 @@ static int kick(struct ml_session *s, u32 queue, u32 *unmatched)
 	struct ml_queue *q;
 	int n;
 
-	if (!is_ready(s))
+	if (!ml_session_ready(s))
 		return -EBADFD;
 	if (queue >= s->nr_queues)
 		return -EINVAL;
@@ -366,7 +358,7 @@ static int ioc_kick(struct file *file, void *arg)
 #define IOC(_cmd, _fn, _struct)						\
 	[_IOC_NR(_cmd)] = { .cmd = _cmd, .size = sizeof(_struct), .fn = _fn }
 
-/* .size is that of the first version of the structure: the least allowed. */
+/* .size is the least allowed; it is also all that is known, until one grows. */
 static const struct {
 	unsigned int cmd;
 	u32 size;

@@ -47,7 +47,7 @@ struct ml_inflight_entry {
 };
 
 /**
- * enum ml_inflight_wait - is an entry synchronous?
+ * enum ml_inflight_wait - is an entry synchronous? From ANSWERED on it is settled.
  * @ML_INFLIGHT_ASYNC: no: the decision becomes advice
  * @ML_INFLIGHT_WAITING: yes, and its answer has not come
  * @ML_INFLIGHT_ANSWERED: yes, and @value is the answer
@@ -59,6 +59,12 @@ enum ml_inflight_wait {
 	ML_INFLIGHT_ANSWERED,
 	ML_INFLIGHT_REFUSED,
 };
+
+/* Has the answer come, or is there none to come, and the waiter has not seen it? */
+static inline bool ml_inflight_settled(const struct ml_inflight_entry *e)
+{
+	return e->wait >= ML_INFLIGHT_ANSWERED;
+}
 
 /**
  * struct ml_inflight - in-flight table
@@ -105,7 +111,7 @@ ml_inflight_take(struct ml_inflight *t, u64 now, s32 *evicted)
 		struct ml_inflight_entry *e = &t->entry[index];
 
 		if (e->cookie) {
-			if (now <= e->deadline_ns || e->wait > ML_INFLIGHT_WAITING)
+			if (now <= e->deadline_ns || ml_inflight_settled(e))
 				continue;
 			*evicted = e->slot;
 		}

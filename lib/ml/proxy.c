@@ -86,6 +86,7 @@ int ml_proxy_register(struct ml_proxy *p)
 	core->hash = ml_schema_hash(p->name, p->schema);
 	ml_schema_packing(p->schema, &core->packing);
 	core->feature_bytes = p->schema->feature_bytes;
+	core->nr_objects = p->nr_objects;
 	set_rate(core, p->rate);
 	core->deadline_us = p->deadline_us;
 	set_ttl(core, p->ttl_ms);
@@ -141,13 +142,13 @@ void ml_proxy_unregister(struct ml_proxy *p)
 EXPORT_SYMBOL_GPL(ml_proxy_unregister);
 
 /**
- * ml_proxy_find() - find a proxy
+ * ml_proxy_next() - go through the proxies
  * @id: least id wanted
  *
  * Context: ml_mutex.
  * Return: the proxy with the least id from @id on, or NULL.
  */
-struct ml_proxy_core *ml_proxy_find(u32 id)
+struct ml_proxy_core *ml_proxy_next(u32 id)
 {
 	struct ml_proxy_core *core;
 
@@ -156,6 +157,20 @@ struct ml_proxy_core *ml_proxy_find(u32 id)
 		if (core->id >= id)
 			return core;
 	return NULL;
+}
+
+/**
+ * ml_proxy_find() - find a proxy
+ * @id: its id
+ *
+ * Context: ml_mutex.
+ * Return: the proxy, or NULL.
+ */
+struct ml_proxy_core *ml_proxy_find(u32 id)
+{
+	struct ml_proxy_core *core = ml_proxy_next(id);
+
+	return core && core->id == id ? core : NULL;
 }
 
 /**
@@ -198,7 +213,7 @@ int ml_proxy_control(const struct ml_lib_control *c)
 	struct ml_proxy_core *core = ml_proxy_find(c->id);
 	const struct ml_schema *s;
 
-	if (!core || core->id != c->id)
+	if (!core)
 		return -ENOENT;
 	s = core->proxy->schema;
 

@@ -4,8 +4,9 @@
  *
  * ml_mutex protects the registry, settings, and which session a proxy is
  * attached to. Hot paths take no lock: they find the session through RCU, read
- * settings with READ_ONCE(), and count on their own CPU. What a hot path could
- * still be using is freed only after synchronize_rcu().
+ * settings with READ_ONCE(), and count on their own CPU. A session is left only
+ * after synchronize_rcu(); the proxy itself lives until its client, who is the only
+ * one on those paths, takes it out.
  */
 #ifndef _ML_PROXY_H
 #define _ML_PROXY_H
@@ -45,6 +46,7 @@ struct ml_proxy_cpu {
  * @hash: of the schema
  * @packing: of its outputs
  * @feature_bytes: of its features
+ * @nr_objects: how many it has
  * @advice: one word for each object
  * @cpu: counters and budget
  * @attached: session whose agent serves it, running or not
@@ -67,6 +69,7 @@ struct ml_proxy_core {
 	u64 hash;
 	struct ml_packing packing;
 	u32 feature_bytes;
+	u32 nr_objects;
 	struct ml_advice *advice;
 	struct ml_proxy_cpu __percpu *cpu;
 	struct ml_session *attached;
@@ -87,6 +90,7 @@ extern struct workqueue_struct *ml_wq;
 extern struct mutex ml_mutex;
 extern struct list_head ml_proxies;
 
+struct ml_proxy_core *ml_proxy_next(u32 id);
 struct ml_proxy_core *ml_proxy_find(u32 id);
 int ml_proxy_control(const struct ml_lib_control *c);
 void ml_proxy_update_key(struct ml_proxy_core *core);
@@ -133,6 +137,7 @@ static inline bool ml_proxy_charge(struct ml_proxy_core *core)
  * @cookie: of the decision; decides by its hash which requests explore
  *
  * Context: Any.
+ * Return: true if it is.
  */
 static inline bool ml_mode_applies(const struct ml_proxy_core *core, u32 flags,
 				   u64 cookie)

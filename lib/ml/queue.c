@@ -142,38 +142,43 @@ static void decide(struct ml_queue *q, const struct ml_lib_decision *d, u64 now)
 	struct ml_inflight_entry *e = ml_inflight_find(&q->inflight, d->cookie);
 	struct ml_proxy_core *core;
 	enum ml_lib_counter verdict;
-	bool apply;
-	u32 value = 0;
+	u32 obj, value = 0;
+	u64 ns;
 
-	if (!e || e->wait > ML_INFLIGHT_WAITING) {
+	if (!e || ml_inflight_settled(e)) {
 		q->unmatched++;
 		return;
 	}
 	core = q->session->attached[e->slot];
+	obj = e->obj;
+	ns = elapsed(now, e->time_ns);
 	verdict = judge(core, e, d, now, &value);
 	ml_count(core, verdict);
-	trace_ml_decide(core, e->obj, d, verdict, elapsed(now, e->time_ns));
-	apply = verdict == ML_LIB_CNT_DECIDE;
-	if (apply) {
-		u64 ns = elapsed(now, e->time_ns);
-
+	if (verdict == ML_LIB_CNT_DECIDE) {
 		this_cpu_inc(core->cpu->latency[min(ilog2(ns),
 						    ML_LIB_NR_BUCKETS - 1)]);
-		apply = ml_mode_applies(core, d->flags, d->cookie);
-		if (!apply)
-			ml_count(core, ML_LIB_CNT_SHADOW);
+		if (!ml_mode_applies(core, d->flags, d->cookie)) {
+			verdict = ML_LIB_CNT_MODE;
+			ml_count(core, verdict);
+		}
 	}
 
 	if (e->wait == ML_INFLIGHT_WAITING) {
+		/* The waiter frees the entry. */
 		e->value = value;
-		e->wait = apply ? ML_INFLIGHT_ANSWERED : ML_INFLIGHT_REFUSED;
+		e->wait = verdict == ML_LIB_CNT_DECIDE ? ML_INFLIGHT_ANSWERED :
+							 ML_INFLIGHT_REFUSED;
 		ml_session_wake(q->session);
-		return;		/* the waiter frees the entry */
+	} else {
+		e->cookie = 0;
+		if (verdict == ML_LIB_CNT_DECIDE &&
+		    !ml_advice_set(core->advice, obj, e->gen, value, jiffies,
+				   READ_ONCE(core->ttl))) {
+			verdict = ML_LIB_CNT_UNMATCHED;
+			ml_count(core, verdict);
+		}
 	}
-	e->cookie = 0;
-	if (apply && !ml_advice_set(core->advice, e->obj, e->gen, value, jiffies,
-				    READ_ONCE(core->ttl)))
-		ml_count(core, ML_LIB_CNT_UNMATCHED);
+	trace_ml_decide(core, obj, d, verdict, ns);
 }
 
 /*
@@ -184,11 +189,11 @@ static void decide(struct ml_queue *q, const struct ml_lib_decision *d, u64 now)
  */
 static u32 drain(struct ml_queue *q, u64 now)
 {
+	u32 n, most = min(ML_DRAIN_BATCH, q->dec.mask + 1);
 	const void *slot;
-	u32 n;
 
 	lockdep_assert_held(&q->lock);
-	for (n = 0; n < ML_DRAIN_BATCH; n++) {
+	for (n = 0; n < most; n++) {
 		slot = ml_ring_cons_peek(&q->dec, n);
 		if (!slot)
 			break;
@@ -406,10 +411,15 @@ u32 ml_queue_kick(struct ml_queue *q)
  * ml_queue_purge() - forget requests
  * @q: the queue
  * @slot: those of this proxy slot, or -1 for all
+ * @why: what their waiters are told to have been refused for
  *
- * Context: Process, with no submitter left for these proxies.
+ * Waiters are told, so none may begin to wait for these proxies any more: they
+ * have been unpublished or turned off, and an RCU grace period has passed. Who only
+ * submits to a proxy that is turned off may go on.
+ *
+ * Context: Process.
  */
-void ml_queue_purge(struct ml_queue *q, int slot)
+void ml_queue_purge(struct ml_queue *q, int slot, enum ml_lib_counter why)
 {
 	raw_spin_lock_irq(&q->lock);
 	for (u32 i = 0; i <= q->inflight.mask; i++) {
@@ -424,8 +434,7 @@ void ml_queue_purge(struct ml_queue *q, int slot)
 			continue;
 		if (e->wait == ML_INFLIGHT_WAITING) {
 			e->wait = ML_INFLIGHT_REFUSED;
-			ml_drop(q->session->attached[e->slot],
-				ML_LIB_CNT_NO_AGENT);
+			ml_drop(q->session->attached[e->slot], why);
 		} else if (e->wait == ML_INFLIGHT_ASYNC) {
 			e->cookie = 0;
 		}

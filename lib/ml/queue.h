@@ -69,7 +69,7 @@ bool ml_queue_report(struct ml_queue *q, struct ml_proxy_core *core, u64 cookie,
 		     u64 id, const struct ml_lib_feedback *fb);
 bool ml_queue_poll(struct ml_queue *q);
 u32 ml_queue_kick(struct ml_queue *q);
-void ml_queue_purge(struct ml_queue *q, int slot);
+void ml_queue_purge(struct ml_queue *q, int slot, enum ml_lib_counter why);
 bool ml_queue_ready(struct ml_queue *q);
 void ml_queue_wait_begin(struct ml_queue *q);
 enum ml_inflight_wait ml_queue_wait_end(struct ml_queue *q, u64 cookie,

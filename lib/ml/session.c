@@ -23,7 +23,7 @@ static void show_state(struct ml_session *s)
 {
 	for (u32 i = 0; i < s->nr_queues; i++) {
 		WRITE_ONCE(s->queues[i].ro->epoch, s->epoch);
-		WRITE_ONCE(s->queues[i].ro->state, s->state);
+		WRITE_ONCE(s->queues[i].ro->state, READ_ONCE(s->state));
 	}
 }
 
@@ -31,7 +31,7 @@ static void session_wake(struct irq_work *work)
 {
 	struct ml_session *s = container_of(work, struct ml_session, wake);
 
-	wake_up_poll(&s->poll_wq, EPOLLIN);
+	wake_up_poll(&s->poll_wq, EPOLLIN | EPOLLRDNORM);
 	wake_up_all(&s->answer_wq);
 	if (READ_ONCE(s->state) == ML_LIB_SESSION_BROKEN)
 		queue_work(ml_wq, &s->broken);
@@ -46,26 +46,6 @@ static void session_broken(struct work_struct *work)
 	/* Somebody may have stopped it before it broke. */
 	show_state(s);
 	mutex_unlock(&ml_mutex);
-}
-
-/**
- * ml_session_create() - make an empty session
- *
- * Context: May sleep.
- * Return: the session with one reference, or NULL.
- */
-struct ml_session *ml_session_create(void)
-{
-	struct ml_session *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
-
-	if (!s)
-		return NULL;
-	refcount_set(&s->ref, 1);
-	init_waitqueue_head(&s->poll_wq);
-	init_waitqueue_head(&s->answer_wq);
-	init_irq_work(&s->wake, session_wake);
-	INIT_WORK(&s->broken, session_broken);
-	return s;
 }
 
 static void region_free(struct ml_region *r)
@@ -114,6 +94,7 @@ static int charge(struct ml_session *s, u32 pages)
 		return -ENOMEM;
 	}
 	s->user = user;
+	s->charged = pages;
 	return 0;
 }
 
@@ -124,7 +105,7 @@ static void session_clear(struct ml_session *s)
 	kvfree(s->queues);
 	s->queues = NULL;
 	if (s->user) {
-		atomic_long_sub(s->ro.nr + s->rw.nr, &s->user->locked_vm);
+		atomic_long_sub(s->charged, &s->user->locked_vm);
 		free_uid(s->user);
 		s->user = NULL;
 	}
@@ -132,20 +113,65 @@ static void session_clear(struct ml_session *s)
 	region_free(&s->rw);
 }
 
+static void session_free(struct ml_session *s)
+{
+	irq_work_sync(&s->wake);
+	cancel_work_sync(&s->broken);
+	session_clear(s);
+	kfree(s);
+}
+
+static void session_gone(struct work_struct *work)
+{
+	session_free(container_of(work, struct ml_session, gone));
+}
+
 /**
- * ml_session_put() - drop a reference
+ * ml_session_create() - make an empty session
+ *
+ * Context: May sleep.
+ * Return: the session with one reference, or NULL.
+ */
+struct ml_session *ml_session_create(void)
+{
+	struct ml_session *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+
+	if (!s)
+		return NULL;
+	refcount_set(&s->ref, 1);
+	mutex_init(&s->setup);
+	init_waitqueue_head(&s->poll_wq);
+	init_waitqueue_head(&s->answer_wq);
+	init_irq_work(&s->wake, session_wake);
+	INIT_WORK(&s->broken, session_broken);
+	INIT_WORK(&s->gone, session_gone);
+	return s;
+}
+
+/**
+ * ml_session_put() - drop the reference of the file
  * @s: the session
+ *
+ * If it is the last, all memory is free and no longer charged afterwards.
  *
  * Context: Process. May sleep.
  */
 void ml_session_put(struct ml_session *s)
 {
-	if (!refcount_dec_and_test(&s->ref))
-		return;
-	irq_work_sync(&s->wake);
-	cancel_work_sync(&s->broken);
-	session_clear(s);
-	kfree(s);
+	if (refcount_dec_and_test(&s->ref))
+		session_free(s);
+}
+
+/**
+ * ml_session_put_soon() - drop the reference of somebody who has no time
+ * @s: the session
+ *
+ * Context: Process. Leaves what may take long to a work item.
+ */
+void ml_session_put_soon(struct ml_session *s)
+{
+	if (refcount_dec_and_test(&s->ref))
+		queue_work(ml_wq, &s->gone);
 }
 
 /**
@@ -153,7 +179,9 @@ void ml_session_put(struct ml_session *s)
  * @s: an empty session
  * @arg: what is wanted; filled in with what was made, but for the offsets
  *
- * Context: Process, under ml_mutex. May sleep.
+ * Not under ml_mutex: a memory cgroup may let the caller wait for minutes.
+ *
+ * Context: Process. May sleep.
  * Return: 0, -EINVAL, -EBADFD if it has queues, -ENOMEM if there is no memory
  * or it would be more than a session or a user may have.
  */
@@ -163,6 +191,7 @@ int ml_session_setup(struct ml_session *s, struct ml_lib_setup *arg)
 	u64 ro, rw;
 	int err;
 
+	guard(mutex)(&s->setup);
 	if (s->ready)
 		return -EBADFD;
 	if (arg->flags || nr > nr_cpu_ids || arg->nr_slots < 8 ||
@@ -188,13 +217,13 @@ int ml_session_setup(struct ml_session *s, struct ml_lib_setup *arg)
 	arg->bytes_ro = ro;
 	arg->bytes_rw = rw;
 
+	err = charge(s, (ro + rw) >> PAGE_SHIFT);
+	if (err)
+		return err;
 	err = region_alloc(&s->ro, ro >> PAGE_SHIFT);
 	if (err)
 		goto fail;
 	err = region_alloc(&s->rw, rw >> PAGE_SHIFT);
-	if (err)
-		goto fail;
-	err = charge(s, s->ro.nr + s->rw.nr);
 	if (err)
 		goto fail;
 	err = -ENOMEM;
@@ -210,7 +239,7 @@ int ml_session_setup(struct ml_session *s, struct ml_lib_setup *arg)
 		if (err)
 			goto fail;
 	}
-	/* mmap() and poll() look without the mutex. */
+	/* Pairs with the acquire in ml_session_ready(). */
 	smp_store_release(&s->ready, true);
 	return 0;
 fail:
@@ -239,9 +268,10 @@ int ml_session_attach(struct ml_session *s, u32 id, u64 hash)
 	struct ml_proxy_core *core = ml_proxy_find(id);
 	u32 slot;
 
-	if (!s->ready || s->state == ML_LIB_SESSION_BROKEN)
+	if (!ml_session_ready(s) ||
+	    READ_ONCE(s->state) == ML_LIB_SESSION_BROKEN)
 		return -EBADFD;
-	if (!core || core->id != id)
+	if (!core)
 		return -ENOENT;
 	if (core->attached)
 		return -EBUSY;
@@ -259,7 +289,7 @@ int ml_session_attach(struct ml_session *s, u32 id, u64 hash)
 	core->slot = slot;
 	core->attached = s;
 	trace_ml_attach(core);
-	if (s->state == ML_LIB_SESSION_RUNNING)
+	if (READ_ONCE(s->state) == ML_LIB_SESSION_RUNNING)
 		publish(s, core);
 	return 0;
 }
@@ -268,11 +298,11 @@ int ml_session_attach(struct ml_session *s, u32 id, u64 hash)
  * Forget the requests of the proxy in @slot, or of all if it is -1, and of those
  * who are about to submit because of what they saw before.
  */
-static void forget(struct ml_session *s, int slot)
+static void forget(struct ml_session *s, int slot, enum ml_lib_counter why)
 {
 	synchronize_rcu();
 	for (u32 i = 0; i < s->nr_queues; i++)
-		ml_queue_purge(&s->queues[i], slot);
+		ml_queue_purge(&s->queues[i], slot, why);
 	wake_up_all(&s->answer_wq);
 }
 
@@ -292,7 +322,7 @@ static void unpublish(struct ml_session *s, u32 from, u32 to)
 		RCU_INIT_POINTER(core->session, NULL);
 		ml_proxy_update_key(core);
 	}
-	forget(s, from == to ? (int)from : -1);
+	forget(s, from == to ? (int)from : -1, ML_LIB_CNT_NO_AGENT);
 	for (slot = from; slot <= to; slot++)
 		if (s->attached[slot])
 			ml_advice_drop_all(s->attached[slot]->advice);
@@ -307,7 +337,7 @@ static void unpublish(struct ml_session *s, u32 from, u32 to)
  */
 void ml_session_refuse(struct ml_session *s, struct ml_proxy_core *core)
 {
-	forget(s, core->slot);
+	forget(s, core->slot, ML_LIB_CNT_MODE);
 }
 
 /**
@@ -337,7 +367,8 @@ void ml_session_detach(struct ml_session *s, struct ml_proxy_core *core)
  */
 int ml_session_start(struct ml_session *s, fl_owner_t owner)
 {
-	if (!s->ready || s->state != ML_LIB_SESSION_STOPPED)
+	if (!ml_session_ready(s) ||
+	    READ_ONCE(s->state) != ML_LIB_SESSION_STOPPED)
 		return -EBADFD;
 	WRITE_ONCE(s->owner, owner);
 	/* The owner before may have been woken by a value that this one gives. */

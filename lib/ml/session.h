@@ -6,16 +6,20 @@
  *	                              ^                   |
  *	                              +--STOP, flush------+--forged index--> BROKEN
  *
- * ml_mutex protects state, owner, and attached[]; hot paths find a session
- * through the RCU pointer in a proxy, which is set only while it runs. What it
- * takes to stop: unpublish, synchronize_rcu(), purge the in-flight tables, drop
- * the advice. Memory is freed with the last reference; a mapping is one, too.
+ * ml_mutex is for owner, for changes of attached[], and for state but for one
+ * change: ml_session_break() makes it BROKEN in any context, for good. Hot paths
+ * find a session through the RCU pointer in a proxy, which is set only while it
+ * runs. What it takes to stop: unpublish, synchronize_rcu(), purge the in-flight
+ * tables, drop the advice. A slot of attached[] is cleared after that, so who holds
+ * a queue's lock and finds an entry finds its proxy in attached[], too. Memory is
+ * freed with the last reference; a mapping is one, too.
  */
 #ifndef _ML_SESSION_H
 #define _ML_SESSION_H
 
 #include <linux/fs.h>
 #include <linux/irq_work.h>
+#include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -43,42 +47,50 @@ struct ml_region {
 
 /**
  * struct ml_session - a session
- * @ref: of the file, and of threads in ml_decide()
  * @state: enum ml_lib_session_state
  * @epoch: number of stops
  * @owner: who started it: compared, never dereferenced
- * @ready: set up; the fields below up to @user are constant from then on
+ * @setup: serializes ml_session_setup()
+ * @ready: set up; the fields below up to @charged are constant from then on
  * @nr_queues: number of queues
  * @queues: the queues
  * @ro: pages that the kernel writes
  * @rw: pages that the agent writes
- * @user: to whom the pages are charged
+ * @user: to whom pages are charged
+ * @charged: how many
  * @attached: proxies by slot
  * @poll_wq: the agent, asleep
  * @answer_wq: threads in ml_decide(), asleep
+ * @ref: of the file, and of threads in ml_decide(); not beside what all submitters
+ *	read
  * @wake: wakes both from any context
  * @broken: stops a broken session
+ * @gone: frees it
  */
 struct ml_session {
-	refcount_t ref;
 	u32 state;
 	u32 epoch;
 	fl_owner_t owner;
+	struct mutex setup;
 	bool ready;
 	u32 nr_queues;
 	struct ml_queue *queues;
 	struct ml_region ro;
 	struct ml_region rw;
 	struct user_struct *user;
+	u32 charged;
 	struct ml_proxy_core *attached[ML_SESSION_PROXIES];
 	wait_queue_head_t poll_wq;
 	wait_queue_head_t answer_wq;
+	refcount_t ref;
 	struct irq_work wake;
 	struct work_struct broken;
+	struct work_struct gone;
 };
 
 struct ml_session *ml_session_create(void);
 void ml_session_put(struct ml_session *s);
+void ml_session_put_soon(struct ml_session *s);
 int ml_session_setup(struct ml_session *s, struct ml_lib_setup *arg);
 int ml_session_attach(struct ml_session *s, u32 id, u64 hash);
 void ml_session_detach(struct ml_session *s, struct ml_proxy_core *core);
@@ -87,6 +99,13 @@ void ml_session_refuse(struct ml_session *s, struct ml_proxy_core *core);
 void ml_session_stop(struct ml_session *s, u32 state);
 void ml_session_close(struct ml_session *s);
 void ml_session_break(struct ml_session *s);
+
+/* Has it its queues? Context: any. */
+static inline bool ml_session_ready(const struct ml_session *s)
+{
+	/* Pairs with the release at the end of ml_session_setup(). */
+	return smp_load_acquire(&s->ready);
+}
 
 /* Wake the agent and threads in ml_decide(). Context: any. */
 static inline void ml_session_wake(struct ml_session *s)

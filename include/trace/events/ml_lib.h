@@ -10,21 +10,37 @@
 
 struct ml_proxy_core;
 
-#define show_ml_counter(c)					\
-	__print_symbolic(c,					\
-		{ ML_LIB_CNT_DECIDE,		"accepted" },	\
-		{ ML_LIB_CNT_NO_AGENT,		"no_agent" },	\
-		{ ML_LIB_CNT_NO_ADVICE,		"no_advice" },	\
-		{ ML_LIB_CNT_STALE,		"stale" },	\
-		{ ML_LIB_CNT_RING_FULL,		"ring_full" },	\
-		{ ML_LIB_CNT_INFLIGHT_FULL,	"inflight_full" }, \
-		{ ML_LIB_CNT_BUDGET,		"budget" },	\
-		{ ML_LIB_CNT_NMI,		"nmi" },	\
-		{ ML_LIB_CNT_DEADLINE,		"deadline" },	\
-		{ ML_LIB_CNT_DECLINED,		"declined" },	\
-		{ ML_LIB_CNT_RANGE,		"range" },	\
-		{ ML_LIB_CNT_BROKEN,		"broken" },	\
-		{ ML_LIB_CNT_NO_OBJECT,		"no_object" })
+/* What a trace can name, twice: user space cannot look the numbers up. */
+#define ML_REASONS						\
+	ML_REASON(DECIDE,		"accepted")		\
+	ML_REASON(MODE,			"mode")			\
+	ML_REASON(NO_AGENT,		"no_agent")		\
+	ML_REASON(NO_ADVICE,		"no_advice")		\
+	ML_REASON(STALE,		"stale")		\
+	ML_REASON(RING_FULL,		"ring_full")		\
+	ML_REASON(INFLIGHT_FULL,	"inflight_full")	\
+	ML_REASON(BUDGET,		"budget")		\
+	ML_REASON(NMI,			"nmi")			\
+	ML_REASON(DEADLINE,		"deadline")		\
+	ML_REASON(UNMATCHED,		"unmatched")		\
+	ML_REASON(DECLINED,		"declined")		\
+	ML_REASON(RANGE,		"range")		\
+	ML_REASON(BROKEN,		"broken")		\
+	ML_REASON_LAST(NO_OBJECT,	"no_object")
+
+#undef ML_REASON
+#undef ML_REASON_LAST
+#define ML_REASON(_name, _text)		TRACE_DEFINE_ENUM(ML_LIB_CNT_##_name);
+#define ML_REASON_LAST(_name, _text)	TRACE_DEFINE_ENUM(ML_LIB_CNT_##_name);
+
+ML_REASONS
+
+#undef ML_REASON
+#undef ML_REASON_LAST
+#define ML_REASON(_name, _text)		{ ML_LIB_CNT_##_name, _text },
+#define ML_REASON_LAST(_name, _text)	{ ML_LIB_CNT_##_name, _text }
+
+#define show_ml_counter(c)	__print_symbolic(c, ML_REASONS)
 
 TRACE_EVENT(ml_submit,
 	TP_PROTO(const struct ml_proxy_core *core, u32 obj, u64 cookie),

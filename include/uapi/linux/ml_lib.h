@@ -464,8 +464,10 @@ struct ml_lib_control {
  * @ML_LIB_CNT_DECIDE: decisions accepted
  * @ML_LIB_CNT_FEEDBACK: feedback records handed to the agent
  * @ML_LIB_CNT_APPLY: advice read and handed to the client
- * @ML_LIB_CNT_SHADOW: valid decisions not applied because of the mode
- * @ML_LIB_CNT_NO_AGENT: fallback, or record dropped: no agent runs for the proxy
+ * @ML_LIB_CNT_MODE: fallback because of the mode: a valid decision was not applied,
+ *	or ml_decide() did not ask or wait
+ * @ML_LIB_CNT_NO_AGENT: fallback, or record dropped: no agent runs for the proxy,
+ *	or it is the caller of ml_decide()
  * @ML_LIB_CNT_NO_ADVICE: fallback: nothing decided yet for the object
  * @ML_LIB_CNT_STALE: fallback: the advice has expired
  * @ML_LIB_CNT_RING_FULL: request or feedback dropped: the ring is full
@@ -485,7 +487,7 @@ enum ml_lib_counter {
 	ML_LIB_CNT_DECIDE,
 	ML_LIB_CNT_FEEDBACK,
 	ML_LIB_CNT_APPLY,
-	ML_LIB_CNT_SHADOW,
+	ML_LIB_CNT_MODE,
 	ML_LIB_CNT_NO_AGENT,
 	ML_LIB_CNT_NO_ADVICE,
 	ML_LIB_CNT_STALE,

@@ -538,16 +538,16 @@ static void loop_modes(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ml_advice_read(&loop_proxy, 0, out));
 	KUNIT_EXPECT_TRUE(test, ml_proxy_active(&loop_proxy));
 	ask(test, l, 0, 0, 50, 0);
-	EXPECT_COUNT(test, SHADOW, 1);
+	EXPECT_COUNT(test, MODE, 1);
 	ask(test, l, 0, ML_LIB_DECISION_EXPLORE, 50, 0);
-	EXPECT_COUNT(test, SHADOW, 2);
+	EXPECT_COUNT(test, MODE, 2);
 	KUNIT_EXPECT_FALSE(test, ml_advice_read(&loop_proxy, 0, out));
 	KUNIT_EXPECT_EQ(test, SET(EXPLORE, .explore_permille = 1000), 0);
 	ask(test, l, 0, 0, 50, 0);
-	EXPECT_COUNT(test, SHADOW, 3);
+	EXPECT_COUNT(test, MODE, 3);
 	KUNIT_EXPECT_FALSE(test, ml_advice_read(&loop_proxy, 0, out));
 	ask(test, l, 0, ML_LIB_DECISION_EXPLORE, 51, 0);
-	EXPECT_COUNT(test, SHADOW, 3);
+	EXPECT_COUNT(test, MODE, 3);
 	KUNIT_EXPECT_TRUE(test, ml_advice_read(&loop_proxy, 0, out));
 	KUNIT_EXPECT_EQ(test, out[0], 51);
 
@@ -555,7 +555,7 @@ static void loop_modes(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ml_proxy_active(&loop_proxy));
 	KUNIT_EXPECT_FALSE(test, ml_advice_read(&loop_proxy, 0, out));
 	ask(test, l, 0, ML_LIB_DECISION_EXPLORE, 50, 0);
-	EXPECT_COUNT(test, SHADOW, 4);
+	EXPECT_COUNT(test, MODE, 4);
 	KUNIT_EXPECT_FALSE(test, ml_advice_read(&loop_proxy, 0, out));
 	EXPECT_COUNT(test, DECIDE, 6);
 }
@@ -563,15 +563,15 @@ static void loop_modes(struct kunit *test)
 static void loop_explore_share(struct kunit *test)
 {
 	struct loop *l = test->priv;
-	u64 shadow;
+	u64 kept;
 
 	KUNIT_ASSERT_EQ(test, SET(MODE, .mode = ML_LIB_MODE_LEARNING), 0);
 	KUNIT_ASSERT_EQ(test, SET(EXPLORE, .explore_permille = 250), 0);
 	for (int i = 0; i < 2000; i++)
 		ask(test, l, 0, ML_LIB_DECISION_EXPLORE, 50, 0);
-	shadow = count(test, &loop_proxy, ML_LIB_CNT_SHADOW);
-	KUNIT_EXPECT_GT(test, shadow, 1350ULL);
-	KUNIT_EXPECT_LT(test, shadow, 1650ULL);
+	kept = count(test, &loop_proxy, ML_LIB_CNT_MODE);
+	KUNIT_EXPECT_GT(test, kept, 1350ULL);
+	KUNIT_EXPECT_LT(test, kept, 1650ULL);
 }
 
 static void loop_control(struct kunit *test)
@@ -894,7 +894,7 @@ static void loop_decide(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, SET(MODE, .mode = ML_LIB_MODE_LEARNING), 0);
 	KUNIT_EXPECT_FALSE(test, ml_decide(&loop_proxy, 0, ID, &features,
 					   5000000, out));
-	EXPECT_COUNT(test, SHADOW, 1);
+	EXPECT_COUNT(test, MODE, 1);
 	kthread_stop(agent);
 	EXPECT_COUNT(test, DEADLINE, 1);
 	KUNIT_EXPECT_EQ(test, q->ro->need_kick, 0);
@@ -1047,11 +1047,12 @@ static void loop_waiter_let_go(struct kunit *test)
 		if (!left)
 			wait_for_completion(&w.done);
 		KUNIT_EXPECT_FALSE(test, w.decided);
-		EXPECT_COUNT(test, NO_AGENT, way ? way + 2 : 1);
+		EXPECT_COUNT(test, MODE, way ? 2 : 1);
+		EXPECT_COUNT(test, NO_AGENT, way);
 		if (!way) {
 			/* Nor does anybody wait for what is off. */
 			wait_long(&w);
-			EXPECT_COUNT(test, NO_AGENT, 2);
+			EXPECT_COUNT(test, MODE, 2);
 			wait_for_completion(&w.done);
 			SET(MODE, .mode = ML_LIB_MODE_RECOMMENDATION);
 		} else if (way == 1) {

@@ -47,9 +47,22 @@ int main(void)
 	ksft_test_result(!err && good == 20 && !param_read("bad"),
 			 "synchronous: %ld of 20 right\n", good);
 	ksft_test_result(agent_wait(&a, 100) == 0, "poll waits while there is nothing\n");
-	n = submitter("submit", 1, 0);
-	ksft_test_result(agent_wait(&a, 5000) & POLLIN, "poll wakes up for a request\n");
-	agent_serve(&a, n, false);
+	for (int i = 0; i < 2; i++) {
+		int events = i ? POLLRDNORM : POLLIN;
+		uint64_t start = now_ms();
+		pid_t pid = fork();
+
+		/* When the time is over poll() looks, and it must not come to that. */
+		if (!pid) {
+			sleep_ms(200);
+			_exit(param_write("submit", 1) ? 1 : 0);
+		}
+		n = agent_wait_for(&a, events, 20000);
+		ksft_test_result(n & events && now_ms() - start < 10000,
+				 "poll for %s wakes up for a request\n",
+				 i ? "POLLRDNORM" : "POLLIN");
+		agent_serve(&a, pid, false);
+	}
 	/* The agent itself gets its default at once. */
 	submit = now_ms();
 	param_write("sync", 1);

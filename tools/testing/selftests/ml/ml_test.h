@@ -286,9 +286,9 @@ static inline int agent_kick(struct agent *a)
 }
 
 /* Sleep until there is something, by the protocol. Returns poll()'s events. */
-static inline int agent_wait(struct agent *a, int ms)
+static inline int agent_wait_for(struct agent *a, int events, int ms)
 {
-	struct pollfd pfd = { .fd = a->fd, .events = POLLIN };
+	struct pollfd pfd = { .fd = a->fd, .events = events };
 	bool ready = false;
 
 	a->token |= 1;
@@ -302,7 +302,12 @@ static inline int agent_wait(struct agent *a, int ms)
 	a->token++;
 	for (uint32_t q = 0; q < a->setup.nr_queues; q++)
 		WRITE_ONCE(agent_rw(a, q)->need_wakeup, a->token);
-	return ready ? POLLIN : pfd.revents;
+	return ready ? events : pfd.revents;
+}
+
+static inline int agent_wait(struct agent *a, int ms)
+{
+	return agent_wait_for(a, POLLIN, ms);
 }
 
 /* Start a process that makes the kernel submit. */

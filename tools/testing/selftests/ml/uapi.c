@@ -206,6 +206,28 @@ static void setup_and_states(void)
 	agent_close(&a);
 }
 
+/* Parent and child share the file and set it up at the same time. */
+static void setup_at_once(void)
+{
+	struct ml_lib_setup s = { .size = sizeof(s), .nr_slots = 4096 };
+	int made = 0, refused = 0;
+
+	for (int i = 0; i < 20; i++) {
+		int fd = open(DEVICE, O_RDWR), status, err;
+		struct ml_lib_setup mine = s;
+		pid_t pid = fork();
+
+		err = ml(fd, ML_LIB_IOC_SETUP, &mine);
+		if (!pid)
+			_exit(!err ? 0 : err == -EBADFD ? 1 : 2);
+		waitpid(pid, &status, 0);
+		close(fd);
+		made += !err + (status == 0);
+		refused += (err == -EBADFD) + (WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	}
+	ksft_test_result(made == 20 && refused == 20, "of two setups at once one is EBADFD\n");
+}
+
 static void capability(int fd)
 {
 	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
@@ -244,6 +266,7 @@ int main(void)
 	info_and_schema(fd);
 	control(fd);
 	setup_and_states();
+	setup_at_once();
 	capability(fd);
 	test_end();
 }
