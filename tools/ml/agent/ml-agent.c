@@ -55,7 +55,6 @@ static struct options {
 	const char *user;
 	const char *cpus;
 	bool poll;
-	bool mlock;
 } opt = {
 	.slots = 256,
 	.batch = 32,
@@ -66,8 +65,8 @@ static struct options {
 
 enum {
 	KEY_BACKEND = 0x100, KEY_BATCH, KEY_CPU, KEY_DEVICE, KEY_EXPLORE,
-	KEY_EXPLORE_BLOCK, KEY_MLOCK, KEY_MODE, KEY_NO_URING, KEY_QUEUES,
-	KEY_SEED, KEY_SLOTS, KEY_SPIN, KEY_USER,
+	KEY_EXPLORE_BLOCK, KEY_MODE, KEY_NO_URING, KEY_QUEUES, KEY_SEED,
+	KEY_SLOTS, KEY_SPIN, KEY_USER,
 };
 
 static const struct argp_option options[] = {
@@ -83,7 +82,6 @@ static const struct argp_option options[] = {
 	{ "batch", KEY_BATCH, "N", 0, "Most requests in one evaluation [32]", 3 },
 	{ "spin-us", KEY_SPIN, "N", 0, "Poll the rings this long without work before sleeping [200]", 3 },
 	{ "cpu", KEY_CPU, "LIST", 0, "Run on these CPUs, like 0-3,8", 3 },
-	{ "mlock", KEY_MLOCK, NULL, 0, "Lock memory", 3 },
 	{ "no-uring", KEY_NO_URING, NULL, 0, "Use poll() instead of io_uring", 3 },
 	{ "user", KEY_USER, "USER", 0, "Become USER after the start [nobody]; root keeps all rights", 4 },
 	{ "device", KEY_DEVICE, "FILE", 0, "The device [" MLAGENT_DEVICE "]", 4 },
@@ -193,9 +191,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_CPU:
 		opt.cpus = arg;
-		break;
-	case KEY_MLOCK:
-		opt.mlock = true;
 		break;
 	case KEY_NO_URING:
 		opt.poll = true;
@@ -375,8 +370,7 @@ static int serve(struct mlagent *agent, struct run *r, const char *command)
 
 	if (load(agent, r, &payload))
 		return -1;
-	if (opt.mlock)
-		privilege_mlock();
+	privilege_mlock();
 	if (attach(agent, r, payload)) {
 		warn("%s", mlagent_error());
 		return -1;

@@ -2,7 +2,8 @@
 /*
  * A pass takes what all queues hold, sorted into one batch per model; then each
  * model decides its batch in one forward. While passes find work there is no
- * syscall: events are looked at in memory and the clock is read by the vDSO.
+ * syscall: events are looked at in memory and the clock is read by the vDSO. (With
+ * poll() there is one in TICK_NS.)
  * After spin_ns without work the agent sleeps.
  */
 #include <errno.h>
