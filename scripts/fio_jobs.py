@@ -44,7 +44,8 @@ SHORT = [("fast", "mmap-rand-4k"), ("slow", "read-seq"), ("slow", "mmap-seq"),
 
 def record():
     return {
-        "mmap-rand": [dict(ioengine="mmap", rw="randread", bs="4k")],
+        "mmap-rand": [dict(ioengine="mmap", rw="randread", bs="4k",
+                           numjobs=3)],
         "mmap-rand-8k": [dict(ioengine="mmap", rw="randread", bs="8k")],
         "mmap-rand-24k": [dict(ioengine="mmap", rw="randread", bs="24k")],
         "mmap-rand-40k": [dict(ioengine="mmap", rw="randread", bs="40k")],
@@ -72,7 +73,7 @@ def record():
         "seq-many": [dict(rw="read", bs="32k", numjobs=16,
                           offset_increment="48m", size="48m", memcg=40)],
         "seq-most": [dict(rw="read", bs="64k", numjobs=28,
-                          offset_increment="36m", size="36m", memcg=64)],
+                          offset_increment="36m", size="36m", memcg=72)],
         "seq-few": [dict(rw="read", bs="32k", numjobs=5,
                          offset_increment="150m", size="150m", memcg=96)],
         "phases": [PHASES, "40", "300"],
