@@ -25,6 +25,8 @@ STATIC = [16, 512, 2048]
 WAYS = ["default", "ml", *(f"static {k}" for k in STATIC), "hinted"]
 NOISY = 0.05
 MORE = 4
+# Where default and model differ on both kernels, and by the disk's limits alone.
+KILLED = ("slow", "read-seq")
 
 
 def cell(paths, disk, job, way, seconds, seed):
@@ -47,13 +49,14 @@ def spread(values):
     return (max(values) - min(values)) / statistics.median(values)
 
 
-def kill_agent(where, agent, path, seconds):
+def kill_agent(where, agent, paths, seconds):
     """What a reader gets whose agent is killed half way: where in time that was,
     and KiB/s twice a second, as fio logs it."""
-    fio_jobs.readahead(0, 128)
+    disk, workload = KILLED
+    fio_jobs.readahead(DISKS.index(disk), 128)
     fio_jobs.mlctl("on", "mm/readahead")
     fio_jobs.cold()
-    cmd, _ = fio_jobs.command(fio_jobs.demo()["mmap-rand-4k"], path,
+    cmd, _ = fio_jobs.command(fio_jobs.demo()[workload], paths[disk],
                               2 * seconds, False, 1)
     begin = time.time()
     timer = threading.Timer(seconds, lambda: agent.send_signal(signal.SIGKILL))
@@ -63,7 +66,7 @@ def kill_agent(where, agent, path, seconds):
                    stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     with open(f"{where}/killed_bw.1.log") as f:
         points = [[int(v) for v in line.split(",")[:2]] for line in f]
-    return {"at": seconds,
+    return {"disk": disk, "workload": workload, "at": seconds,
             "points": [(ms / 1000 - begin, kib) for ms, kib in points]}
 
 
@@ -120,7 +123,7 @@ def main():
     stats = subprocess.run(["build/tools/ml/mlctl", "stats", "mm/readahead"],
                            capture_output=True, text=True).stdout
     print(stats)
-    killed = kill_agent(where, agent, paths["fast"], 8)
+    killed = kill_agent(where, agent, paths, 8)
     save(where, full, seconds, results, killed)
 
 

@@ -54,8 +54,13 @@ def main():
     before = [v for t, v in killed["points"] if 2 < t < at - 0.5]
     after = [v for t, v in killed["points"] if at + 1 < t < 2 * at - 0.5]
     if before and after:
-        out["agent_killed"] = {"kib_s_before": statistics.median(before),
-                               "kib_s_after": statistics.median(after)}
+        row = [killed["disk"], killed["workload"]]
+        out["agent_killed"] = {
+            "disk": row[0], "workload": row[1],
+            "kib_s_before": statistics.median(before),
+            "kib_s_after": statistics.median(after),
+            "kib_s_default": next(r["default"] for r in rows
+                                  if [r["disk"], r["workload"]] == row)}
     json.dump(out, open(f"{where}/results.json", "w"), indent=1)
 
     cols = ["default", "16", "512", "2048", "hinted", "ml"]
@@ -82,13 +87,15 @@ def main():
     if "agent_killed" in out:
         k = out["agent_killed"]
         lines.append(f"agent killed in mid-run: {k['kib_s_before']:.0f} KiB/s "
-                     f"before, {k['kib_s_after']:.0f} after (fast, "
-                     f"mmap-rand-4k; default {rows[0]['default']:.0f})")
+                     f"before, {k['kib_s_after']:.0f} after ({k['disk']}, "
+                     f"{k['workload']}; default {k['kib_s_default']:.0f})")
     table = "\n".join(lines)
     print(table)
     open(f"{where}/table.txt", "w").write(table + "\n")
 
-    fig, ax = plt.subplots(figsize=(11, 0.55 * len(rows) + 2))
+    high = 0.55 * len(rows) + 2
+    fig, (ax, over_time) = plt.subplots(2, 1, figsize=(11, high + 3),
+                                        height_ratios=[high, 3])
     for c, marker in zip(cols[1:], "vs^Do"):
         v = [r["static"].get(c, r.get(c)) for r in rows]
         ax.plot([x / r["default"] for x, r in zip(v, rows)], range(len(rows)),
@@ -104,6 +111,16 @@ def main():
     ax.set_title(f"Readahead windows, kernel {raw['kernel']}")
     ax.grid(alpha=0.3)
     ax.legend()
+    if "agent_killed" in out:
+        over_time.plot(*zip(*((t, v / 1024) for t, v in killed["points"])), "D-")
+        over_time.axvline(at, color="red", linewidth=0.8, label="agent killed")
+        over_time.axhline(out["agent_killed"]["kib_s_default"] / 1024, color="black",
+                          linewidth=0.8, label="the row's default")
+        over_time.set_ylim(bottom=0)
+        over_time.set_xlabel("seconds")
+        over_time.set_ylabel("MiB/s")
+        over_time.set_title(f"{killed['workload']} ({killed['disk']})")
+        over_time.legend()
     fig.tight_layout()
     fig.savefig(f"{where}/results.png", dpi=120)
 
