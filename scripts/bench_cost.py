@@ -439,7 +439,7 @@ def scale(where, path):
 def files(ours, pristine, path):
     """Reads through many open files: what the client does per event."""
     own = own_functions(ours, pristine)
-    say("\nReads of pages that are not cached, through so many open files:")
+    say("\nStreams of what is not cached, each through an open file of its own, so many:")
     say("readahead's events, instructions of the client and the core per event,")
     say("share of all, events with advice, requests")
     regions, now, before = read_counts(path), None, None

@@ -5,8 +5,8 @@
  *	load run ID COMMAND...		a command
  *	load read ID FILE LOOPS		read a cached file, 4 KiB at a time
  *	load open ID FILE TIMES		open and close a file
- *	load files ID FILE READS NR	read pages that are not cached at random,
- *					through NR descriptors in turn
+ *	load files ID FILE READS NR	read what is not cached in NR streams, each
+ *					of a descriptor of its own, in turn
  *
  * ID is the number of the region, 1 to 63.
  */
@@ -103,10 +103,10 @@ static void open_close(unsigned int id, const char *path, long times)
 static void read_files(unsigned int id, const char *path, long reads, long nr)
 {
 	struct rlimit limit = { nr + 64, nr + 64 };
-	uint64_t random = 1;
-	static char buf[4096];
+	static char buf[16384];
+	const off_t size = sizeof(buf) / 4096;
 	int *fd = calloc(nr, sizeof(*fd));
-	off_t pages;
+	off_t pages, page;
 
 	if (!fd || setrlimit(RLIMIT_NOFILE, &limit))
 		err(1, "%ld files", nr);
@@ -115,11 +115,11 @@ static void read_files(unsigned int id, const char *path, long reads, long nr)
 	pages = lseek(fd[0], 0, SEEK_END) / 4096;
 	mark(id);
 	for (long i = 0; i < reads; i++) {
-		random = random * 6364136223846793005ULL + 1442695040888963407ULL;
-		if (i % (pages / 8) == 0)
+		if (i % (pages / size / 8) == 0)
 			posix_fadvise(fd[0], 0, 0, POSIX_FADV_DONTNEED);
-		if (pread(fd[i % nr], buf, sizeof(buf),
-			  (off_t)((random >> 33) % pages) * 4096) != sizeof(buf))
+		/* The beginnings of the streams are scattered: Knuth's hash. */
+		page = (i % nr * 2654435761 + i / nr * size) % (pages - size);
+		if (pread(fd[i % nr], buf, sizeof(buf), page * 4096) != sizeof(buf))
 			err(1, "pread");
 	}
 	mark(0);
