@@ -9,7 +9,7 @@ enum evil { EVIL_COOKIES, EVIL_SLOTS, EVIL_REPEAT, EVIL_WAKE, EVIL_CONS, NR_EVIL
 
 static const char * const evil_name[] = {
 	"random cookies and outputs", "random bytes in all slots",
-	"repeated and late decisions", "random wake-up words",
+	"repeated decisions", "random wake-up words",
 	"random positions",
 };
 
