@@ -73,7 +73,9 @@ int main(void)
 	while (!READ_ONCE(m->ready) && waitpid(pid, &status, WNOHANG) != pid)
 		sleep_ms(10);
 	snprintf(filter, sizeof(filter), "common_pid==%d", pid);
+	/* Names of tasks would be recorded, by patching the scheduler. */
 	if (!READ_ONCE(m->ready) || put(EVENT "filter", filter) ||
+	    put(TRACING "options/record-cmd", "0") ||
 	    put(TRACING "trace", "") || put(TRACING "tracing_on", "1") ||
 	    put(EVENT "enable", "1"))
 		ksft_exit_fail_msg("cannot trace\n");
