@@ -71,7 +71,7 @@ struct ml_session {
 	u32 state;
 	u32 epoch;
 	fl_owner_t owner;
-	struct mutex setup;
+	struct mutex setup;	/* of ml_session_setup() */
 	bool ready;
 	u32 nr_queues;
 	struct ml_queue *queues;

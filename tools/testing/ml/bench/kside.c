@@ -44,7 +44,7 @@ void ml_session_break(struct ml_session *s)
 	WRITE_ONCE(s->state, ML_LIB_SESSION_BROKEN);
 }
 
-void ml_session_put(struct ml_session *s)
+void ml_session_put_soon(struct ml_session *s)
 {
 	s->ref.refs--;
 }
