@@ -21,10 +21,6 @@ struct ml_proxy_core;
 
 /**
  * struct ml_schema - typed description of what goes out and what comes back
- *
- * The feature structure goes to user space as it is: it has no padding, or has it
- * zeroed.
- *
  * @features: the members of the feature structure
  * @nr_features: how many, at most ML_LIB_MAX_FEATURES
  * @feature_bytes: size of the feature structure, a multiple of 8, at most
@@ -32,6 +28,9 @@ struct ml_proxy_core;
  * @outputs: the outputs; all of type ML_LIB_S32
  * @nr_outputs: how many, at most ML_LIB_MAX_OUTPUTS; their ranges together
  *	must fit into ML_ADVICE_VALUE_BITS bits
+ *
+ * The feature structure goes to user space as it is: it has no padding, or has it
+ * zeroed.
  */
 struct ml_schema {
 	const struct ml_lib_field *features;

@@ -46,7 +46,7 @@ struct ml_proxy_cpu {
  * @hash: of the schema
  * @packing: of its outputs
  * @feature_bytes: of its features
- * @nr_objects: how many it has
+ * @nr_objects: how many it has; @advice has it, too, beside words that change
  * @advice: one word for each object
  * @cpu: counters and budget
  * @attached: session whose agent serves it, running or not

@@ -97,6 +97,7 @@ int main(void)
 	ksft_test_result(n == 1, "a single syscall would be seen (%ld)\n", n);
 	put(EVENT "enable", "0");
 	put(EVENT "filter", "0");
+	put(TRACING "options/record-cmd", "1");
 	WRITE_ONCE(m->done, 1);
 	waitpid(pid, &status, 0);
 	test_end();
