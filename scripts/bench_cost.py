@@ -439,13 +439,13 @@ def scale(where, path):
 def files(ours, pristine, path):
     """Reads through many open files: what the client does per event."""
     own = own_functions(ours, pristine)
-    say("\nStreams of what is not cached, each through an open file of its own, so many:")
+    say("\nReads of what is not cached, single pages and streams, through so many open files:")
     say("readahead's events, instructions of the client and the core per event,")
     say("share of all, events with advice, requests")
     regions, now, before = read_counts(path), None, None
     for words in lines(path + ".log"):
         if words[:2] == ["cost:", "files"]:
-            now, before = (int(words[2]), int(words[4])), None
+            now, before = (int(words[2]), f"{words[5]} {words[4]}"), None
         elif words[0] == "counters" and now:
             stats = pairs(words[2:])
             if before is None:
@@ -457,7 +457,7 @@ def files(ours, pristine, path):
             events = run_["__ml_ra_window"][1]
             everything = total(run_, lambda f: True)
             applied, sent = (stats[k] - before[k] for k in ("apply", "submit"))
-            say(f"  {nr:7} {events:8} {spent / events:8.1f}"
+            say(f"  {nr:14} {events:8} {spent / events:8.1f}"
                 f" {100 * spent / everything:7.3f}% {100 * applied / events:6.1f}%"
                 f" {sent:8.0f}")
             for name, x, unit in (

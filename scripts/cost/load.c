@@ -5,14 +5,16 @@
  *	load run ID COMMAND...		a command
  *	load read ID FILE LOOPS		read a cached file, 4 KiB at a time
  *	load open ID FILE TIMES		open and close a file
- *	load files ID FILE READS NR	read what is not cached in NR streams, each
- *					of a descriptor of its own, in turn
+ *	load random ID FILE READS NR	read pages that are not cached at random,
+ *					through NR descriptors in turn
+ *	load streams ID FILE READS NR	read in NR streams of 16 KiB at a time
  *
  * ID is the number of the region, 1 to 63.
  */
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,11 +102,13 @@ static void open_close(unsigned int id, const char *path, long times)
 	mark(0);
 }
 
-static void read_files(unsigned int id, const char *path, long reads, long nr)
+static void read_files(unsigned int id, const char *path, long reads, long nr,
+		       bool streams)
 {
 	struct rlimit limit = { nr + 64, nr + 64 };
 	static char buf[16384];
-	const off_t size = sizeof(buf) / 4096;
+	const off_t size = streams ? sizeof(buf) / 4096 : 1;
+	uint64_t random = 1;
 	int *fd = calloc(nr, sizeof(*fd));
 	off_t pages, page;
 
@@ -117,9 +121,13 @@ static void read_files(unsigned int id, const char *path, long reads, long nr)
 	for (long i = 0; i < reads; i++) {
 		if (i % (pages / size / 8) == 0)
 			posix_fadvise(fd[0], 0, 0, POSIX_FADV_DONTNEED);
+		random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+		page = random >> 33;
 		/* The beginnings of the streams are scattered: Knuth's hash. */
-		page = (i % nr * 2654435761 + i / nr * size) % (pages - size);
-		if (pread(fd[i % nr], buf, sizeof(buf), page * 4096) != sizeof(buf))
+		if (streams)
+			page = i % nr * 2654435761 + i / nr * size;
+		page %= pages - size;
+		if (pread(fd[i % nr], buf, size * 4096, page * 4096) != size * 4096)
 			err(1, "pread");
 	}
 	mark(0);
@@ -130,15 +138,16 @@ int main(int argc, char **argv)
 	unsigned int id;
 
 	if (argc < 4)
-		errx(2, "run|read|open|files ID ...");
+		errx(2, "run|read|open|random|streams ID ...");
 	id = atoi(argv[2]);
 	if (!id || id > 63)
 		errx(2, "%s: not a region", argv[2]);
 	make_marks();
 	if (!strcmp(argv[1], "run"))
 		return run(id, argv + 3);
-	if (argc == 6 && !strcmp(argv[1], "files")) {
-		read_files(id, argv[3], atol(argv[4]), atol(argv[5]));
+	if (argc == 6) {
+		read_files(id, argv[3], atol(argv[4]), atol(argv[5]),
+			   !strcmp(argv[1], "streams"));
 		return 0;
 	}
 	if (argc != 5)
