@@ -187,12 +187,12 @@ static int uring_kick(struct loop *loop, uint32_t queue)
 	if (ret < 0)
 		return ret;
 	reap(u);
-	/* EBADFD: the session is over. Else who forbids this may allow the ioctl. */
-	if (u->kick_result < 0 && u->kick_result != -EBADFD) {
+	/* Who forbids this may allow the ioctl. */
+	if (u->kick_result < 0) {
 		u->uring_kick = false;
 		return uring_kick(loop, queue);
 	}
-	return u->kick_result < 0 ? u->kick_result : 0;
+	return 0;
 }
 
 static void uring_write(struct loop *loop, struct loop_write *w)

@@ -80,7 +80,8 @@ int meta_check(struct model *model, const cJSON *meta)
 			s->nr_outputs))
 		return -1;
 
-	if (cJSON_IsNumber(version) && version->valuedouble > 0)
+	if (cJSON_IsNumber(version) && version->valuedouble > 0 &&
+	    version->valuedouble <= UINT32_MAX)
 		model->version = (uint32_t)version->valuedouble;
 	return 0;
 }

@@ -233,7 +233,9 @@ static void end(int signal)
  */
 static int open_signals(void)
 {
+	static const int may_ignore[] = { SIGINT, SIGHUP };
 	struct sigaction action = { .sa_handler = end, .sa_flags = SA_RESTART };
+	struct sigaction old;
 
 	end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (end_fd < 0) {
@@ -241,8 +243,11 @@ static int open_signals(void)
 		return -1;
 	}
 	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
+	/* Ignored from the start on: nohup, or a shell's background. */
+	for (unsigned int i = 0; i < 2; i++)
+		if (!sigaction(may_ignore[i], NULL, &old) &&
+		    old.sa_handler != SIG_IGN)
+			sigaction(may_ignore[i], &action, NULL);
 	/* A recording is completed whoever reads what is said, and however large. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
@@ -320,8 +325,14 @@ static int attach(struct mlagent *agent, const struct run *r, uint32_t payload)
 	for (unsigned int i = 0; i < r->nr_models; i++)
 		if (mlagent_attach(agent, r->model[i].schema))
 			return -1;
-	if (mlagent_start(agent))
-		return -1;
+	return mlagent_start(agent);
+}
+
+/* The mode stays when the agent goes: set it when nothing can fail any more. */
+static int set_modes(struct mlagent *agent, const struct run *r)
+{
+	if (opt.mode == KEEP_MODE)
+		return 0;
 	for (unsigned int i = 0; i < r->nr_models; i++) {
 		struct ml_lib_control control = {
 			.id = r->model[i].schema->id,
@@ -329,7 +340,7 @@ static int attach(struct mlagent *agent, const struct run *r, uint32_t payload)
 			.mode = opt.mode,
 		};
 
-		if (opt.mode != KEEP_MODE && mlagent_control(agent, &control))
+		if (mlagent_control(agent, &control))
 			return -1;
 	}
 	return 0;
@@ -377,6 +388,10 @@ static int serve(struct mlagent *agent, struct run *r, const char *command)
 	}
 	if ((opt.record && start_recording(r, command)) || privilege_drop())
 		return -1;
+	if (set_modes(agent, r)) {
+		warn("%s", mlagent_error());
+		return -1;
+	}
 
 	for (unsigned int i = 0; i < r->nr_models; i++)
 		introduce(agent, &r->model[i]);
@@ -394,6 +409,8 @@ static int serve(struct mlagent *agent, struct run *r, const char *command)
 
 static void finish(struct run *r)
 {
+	/* What was not read any more would keep the loop awake. */
+	r->loop->agent = NULL;
 	for (unsigned int i = 0; i < r->nr_models; i++) {
 		struct model *m = &r->model[i];
 		uint64_t lost = m->record ? record_close(m->record) : 0;

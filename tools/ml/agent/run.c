@@ -22,8 +22,12 @@ static void kick(void *ctx, uint32_t queue)
 {
 	struct run *run = ctx;
 
-	/* If it fails the session is over, which the next tick finds out. */
-	run->loop->ops->kick(run->loop, queue);
+	int ret = run->loop->ops->kick(run->loop, queue);
+
+	if (ret < 0 && !run->kick_failed)
+		warn("KICK: %s: what waits for a decision waits longer; is there a filter for system calls?",
+		     strerror(-ret));
+	run->kick_failed = ret < 0;
 	run->kicks++;
 }
 

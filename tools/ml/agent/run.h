@@ -18,6 +18,7 @@
  * @recording: some model records
  * @spin_ns: how long to poll the rings without work before sleeping
  * @kicks: out: times that KICK was called
+ * @kick_failed: the last one did, and it was said
  * @sleeps: out: times that the agent slept
  * @foreign: out: records of proxies that have no model, or too short
  */
@@ -29,6 +30,7 @@ struct run {
 	bool recording;
 	uint64_t spin_ns;
 	uint64_t kicks;
+	bool kick_failed;
 	uint64_t sleeps;
 	uint64_t foreign;
 };

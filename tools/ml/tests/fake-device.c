@@ -186,6 +186,8 @@ static void *kernel(void *arg)
 	for (int turn = 0; sent < strtoul(total ? total : "1000", NULL, 0); turn++) {
 		eventfd_t v;
 
+		if (!turn && end && !strcmp(end, "hangup"))
+			kill(getpid(), SIGHUP);
 		eventfd_read(dev, &v);
 		send_burst(strtoul(total ? total : "1000", NULL, 0));
 		settle(turn);
