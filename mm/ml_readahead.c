@@ -27,10 +27,11 @@
  *
  * A file whose reader has said what it wants (FMODE_RANDOM, VM_RAND_READ,
  * VM_SEQ_READ), huge pages, executable mappings and files without readahead get
- * no advice: such a mapping makes the file begin anew at each event. The window
- * never exceeds the file's own ra_pages, except as far as the operator raised the
- * cap of the proxy, and is never less than the request itself would have got by
- * default.
+ * no advice: faults through such a mapping are left alone, but one through a
+ * sequential mapping, and a mark that was reached through a sequential, huge or
+ * executable one, makes the file begin anew. The window never exceeds the file's
+ * own ra_pages, except as far as the operator raised the cap of the proxy, and is
+ * never less than the request itself would have got by default.
  *
  * State is kept in a set-associative table with the address of file->f_ra as
  * key, an opaque number that is never dereferenced; struct file does not grow.

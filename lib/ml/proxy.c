@@ -306,14 +306,13 @@ void ml_proxy_drop_advice(void)
 
 /*
  * jiffies stand still in suspend, the world does not: advice from before is
- * worth nothing.
+ * worth nothing. It is dropped before, so that who thaws first finds none, and
+ * after, because the agent goes on until it is frozen.
  */
 static int ml_pm_notify(struct notifier_block *nb, unsigned long event,
 			void *data)
 {
-	if (event == PM_POST_SUSPEND || event == PM_POST_HIBERNATION ||
-	    event == PM_POST_RESTORE)
-		ml_proxy_drop_advice();
+	ml_proxy_drop_advice();
 	return NOTIFY_DONE;
 }
 

@@ -29,7 +29,7 @@ struct ml_session;
  * @counter: indexed by enum ml_lib_counter
  * @latency: histogram, see struct ml_lib_stats
  * @window: when the current budget window began, in jiffies
- * @used: records submitted in it
+ * @used: records that found room in it
  */
 struct ml_proxy_cpu {
 	u64 counter[ML_LIB_NR_COUNTERS];

@@ -239,10 +239,6 @@ reserve(struct ml_queue *q, struct ml_proxy_core *core, u8 type, u32 bytes,
 		why = ML_LIB_CNT_NO_AGENT;
 		goto drop;
 	}
-	if (!ml_proxy_charge(core)) {
-		why = ML_LIB_CNT_BUDGET;
-		goto drop;
-	}
 	err = ml_ring_prod_next(&q->req, &slot);
 	if (err) {
 		why = ML_LIB_CNT_RING_FULL;
@@ -250,6 +246,11 @@ reserve(struct ml_queue *q, struct ml_proxy_core *core, u8 type, u32 bytes,
 			why = ML_LIB_CNT_BROKEN;
 			ml_session_break(q->session);
 		}
+		goto drop;
+	}
+	/* Only what there is room for: a full ring is no use of the budget. */
+	if (!ml_proxy_charge(core)) {
+		why = ML_LIB_CNT_BUDGET;
 		goto drop;
 	}
 	r = slot;
