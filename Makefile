@@ -35,7 +35,8 @@ record: ## record a data set to train on
 	@scripts/record
 clean: ## remove what was built; keep kernel sources and results
 	@rm -rf build/kernel build/kunit* build/check build/log build/run build/pristine \
-		build/disk build/patches-*
+		build/disk build/patches-* build/coverage build/mutate.* build/bench/cost \
+		build/tools/kbench build/tools/*-ml
 	@if [ -f tools/ml/Makefile ]; then $(MAKE) -s -C tools/ml clean; fi
 
 .PHONY: help setup tree patches check-patches check-patches-full apply kernel \
