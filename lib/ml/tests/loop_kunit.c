@@ -646,6 +646,22 @@ static void loop_budget(struct kunit *test)
 	KUNIT_EXPECT_NE(test, ml_submit(&loop_proxy, 0, ID, &features), 0ULL);
 }
 
+/* What finds no room is no use of the budget. */
+static void loop_budget_full(struct kunit *test)
+{
+	struct loop *l = test->priv;
+	struct ml_lib_feedback fb = {};
+
+	KUNIT_ASSERT_EQ(test, SET(RATE, .rate = 10 * (NR_SLOTS + 1)), 0);
+	for (int i = 0; i < 2 * NR_SLOTS; i++)
+		ml_report(&loop_proxy, 0, ID, &fb);
+	EXPECT_COUNT(test, FEEDBACK, NR_SLOTS);
+	EXPECT_COUNT(test, RING_FULL, NR_SLOTS);
+	ml_ring_cons_release(&l->req, NR_SLOTS);
+	KUNIT_EXPECT_TRUE(test, ml_report(&loop_proxy, 0, ID, &fb));
+	EXPECT_COUNT(test, BUDGET, 0);
+}
+
 static void loop_stale(struct kunit *test)
 {
 	struct loop *l = test->priv;
@@ -1115,6 +1131,7 @@ static struct kunit_case loop_cases[] = {
 	KUNIT_CASE(loop_control),
 	KUNIT_CASE(loop_full),
 	KUNIT_CASE(loop_budget),
+	KUNIT_CASE(loop_budget_full),
 	KUNIT_CASE(loop_stale),
 	KUNIT_CASE(loop_report),
 	KUNIT_CASE(loop_nmi),
