@@ -62,12 +62,19 @@ def load(prefix):
     for i, c in enumerate(req["cookie"]):
         by_cookie[int(c)] = i
     decided = {int(c): i for i, c in enumerate(dec["cookie"])}
+    # Of files that share a disk, one with a wider window than the others gets more
+    # of it at their expense, and all together get nothing more: where there are
+    # blocks in which the windows of all were drawn as one, only they tell.
+    block_ns = meta.get("explore_block_ms", 0) * 1000000
+    shared = (dec["time_ns"] // block_ns % 2 == 1 if block_ns
+              else np.ones(len(dec), bool))
     # The window must have been drawn at random, not chosen for the features, and
     # been in force: what came late or was not applied leaves the one before.
     rows = [(by_cookie[int(f["cookie"])], decided[int(f["cookie"])], i)
             for i, f in enumerate(fb)
             if int(f["cookie"]) in by_cookie and int(f["cookie"]) in decided
             and dec["flags"][decided[int(f["cookie"])]] == EXPLORED
+            and shared[decided[int(f["cookie"])]]
             and f["applied0"] == dec["out0"][decided[int(f["cookie"])]]
             and f["arm"] == 1 and f["units"] > 0 and f["cost"] > 0]
     if not rows:
@@ -308,7 +315,7 @@ def main():
     p.add_argument("data", nargs="+", help="prefix of a recording, like "
                    "data/readahead/quiet")
     p.add_argument("model", help="TorchScript file to write")
-    p.add_argument("--epochs", type=int, default=200)
+    p.add_argument("--epochs", type=int, default=400)
     p.add_argument("--trust", type=float, default=0.7,
                    help="weight of what was measured [%(default)s]")
     p.add_argument("--bonus", type=float, default=0.1,
