@@ -95,6 +95,7 @@ struct chan {
  * @put_only: it can send up without an answer, by @put and @take
  * @open: returns NULL, or why it cannot be measured here
  * @put: send up to @nr records (the next is @c->sent), return how many
+ * @ready: peer: have @nr records come? May be NULL; asked before a batch is taken
  * @take: peer: take up to @nr records into @rec, return how many
  * @reply: peer: answer these
  * @fetch: take up to @nr answers, check them, return how many
@@ -118,6 +119,7 @@ struct ops {
 	const char *(*open)(struct chan *c);
 	void (*close)(struct chan *c);
 	u32 (*put)(struct chan *c, u32 nr);
+	bool (*ready)(struct chan *c, u32 nr);
 	u32 (*take)(struct chan *c, struct record *rec, u32 nr);
 	void (*reply)(struct chan *c, const struct record *rec, u32 nr);
 	u32 (*fetch)(struct chan *c, u32 nr);

@@ -45,8 +45,12 @@ static void *peer(void *arg)
 	}
 	while (c->taken < end) {
 		u64 left = end - c->taken;
-		u32 nr = c->ops->take(c, rec, left < b->depth ? left : b->depth);
+		u32 nr = left < b->depth ? left : b->depth;
 
+		/* Who looks at a line while it is written takes it away. */
+		if (nr > 1 && c->ops->ready && !c->ops->ready(c, nr))
+			continue;
+		nr = c->ops->take(c, rec, nr);
 		if (!nr)
 			continue;
 		if (b->oneway)

@@ -256,6 +256,13 @@ static u32 ck_take(struct chan *c, struct record *rec, u32 nr)
 	return n;
 }
 
+static bool ck_ready(struct chan *c, u32 nr)
+{
+	struct ck *k = c->priv;
+
+	return ck_ring_size(&k->up) >= nr;
+}
+
 static void ck_reply(struct chan *c, const struct record *rec, u32 nr)
 {
 	struct ck *k = c->priv;
@@ -284,7 +291,8 @@ static u32 ck_fetch(struct chan *c, u32 nr)
 
 static const struct ops ck = {
 	.name = "ck_ring", .open = ck_open, .put_only = true,
-	.put = ck_put, .take = ck_take, .reply = ck_reply, .fetch = ck_fetch,
+	.put = ck_put, .ready = ck_ready, .take = ck_take, .reply = ck_reply,
+	.fetch = ck_fetch,
 };
 
 const struct ops *const mem_ops[] = { &pingpong, &memcpy_ops, &ck, NULL };

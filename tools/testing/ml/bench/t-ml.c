@@ -7,8 +7,8 @@
  *	ml_decide	the synchronous call; the caller sleeps, the agent spins
  *	ml_decide-sleep	both sleep
  *	ml_ring		the two rings without what the core does around them
- *	ml_ring+...	the same with one thing of a kernel's side, which shows what
- *			that costs
+ *	ml_ring+...	the same with one thing of a kernel's side, or of a peer's,
+ *			that is otherwise, which shows what that costs
  */
 #include <err.h>
 #include <poll.h>
@@ -157,6 +157,13 @@ static u32 ml_take(struct chan *c, struct record *rec, u32 nr)
 	return n;
 }
 
+static bool ml_ready(struct chan *c, u32 nr)
+{
+	struct ml *m = c->priv;
+
+	return mlagent_peek(&m->agent, 0, nr - 1);
+}
+
 static void ml_reply(struct chan *c, const struct record *rec, u32 nr)
 {
 	struct ml_lib_decision dec[MAX_BATCH];
@@ -215,7 +222,8 @@ static void decide_rtt(struct chan *c, u32 nr, u32 *ns)
 
 static const struct ops ml_lib = {
 	.name = "ml_lib", .open = ml_open, .close = ml_close,
-	.put = ml_put, .take = ml_take, .reply = ml_reply, .fetch = ml_fetch,
+	.put = ml_put, .ready = ml_ready, .take = ml_take, .reply = ml_reply,
+	.fetch = ml_fetch,
 };
 
 static const struct ops ml_lib_sleep = {
@@ -377,6 +385,13 @@ static u32 ring_take(struct chan *c, struct record *rec, u32 nr)
 	return n;
 }
 
+static bool ring_ready(struct chan *c, u32 nr)
+{
+	struct rings *r = c->priv;
+
+	return ml_ring_cons_peek(&r->up_take, nr - 1);
+}
+
 static void ring_reply(struct chan *c, const struct record *rec, u32 nr)
 {
 	struct rings *r = c->priv;
@@ -418,6 +433,13 @@ static u32 ring_fetch(struct chan *c, u32 nr)
 static const struct ops ml_ring = {
 	.name = "ml_ring", .open = ring_open, .put_only = true,
 	.note = "ml_ring: ring.h alone, no lock, checks, clock or in-flight table",
+	.put = ring_put, .ready = ring_ready, .take = ring_take,
+	.reply = ring_reply, .fetch = ring_fetch,
+};
+
+static const struct ops ml_ring_eager = {
+	.name = "ml_ring+eager", .open = ring_open, .few = true,
+	.note = "ml_ring+eager: the peer takes what is there, not a whole batch",
 	.put = ring_put, .take = ring_take, .reply = ring_reply,
 	.fetch = ring_fetch,
 };
@@ -425,25 +447,25 @@ static const struct ops ml_ring = {
 static const struct ops ml_ring_barrier = {
 	.name = "ml_ring+barrier", .open = ring_barrier_open, .few = true,
 	.note = "ml_ring+barrier: a full barrier and a look at the peer's flag after each record",
-	.put = ring_put, .take = ring_take, .reply = ring_reply,
-	.fetch = ring_fetch,
+	.put = ring_put, .ready = ring_ready, .take = ring_take,
+	.reply = ring_reply, .fetch = ring_fetch,
 };
 
 static const struct ops ml_ring_lock = {
 	.name = "ml_ring+lock", .open = ring_lock_open, .few = true,
 	.note = "ml_ring+lock: a lock around each record and each batch of decisions",
-	.put = ring_put, .take = ring_take, .reply = ring_reply,
-	.fetch = ring_fetch,
+	.put = ring_put, .ready = ring_ready, .take = ring_take,
+	.reply = ring_reply, .fetch = ring_fetch,
 };
 
 static const struct ops ml_ring_clock = {
 	.name = "ml_ring+clock", .open = ring_clock_open, .few = true,
 	.note = "ml_ring+clock: the same lock, and the cycle counter, read under it",
-	.put = ring_put, .take = ring_take, .reply = ring_reply,
-	.fetch = ring_fetch,
+	.put = ring_put, .ready = ring_ready, .take = ring_take,
+	.reply = ring_reply, .fetch = ring_fetch,
 };
 
 const struct ops *const ml_ops[] = {
-	&ml_lib, &ml_ring, &ml_ring_barrier, &ml_ring_lock, &ml_ring_clock,
+	&ml_lib, &ml_ring, &ml_ring_eager, &ml_ring_barrier, &ml_ring_lock, &ml_ring_clock,
 	&ml_lib_sleep, &ml_decide_spin, &ml_decide_sleep, NULL
 };
