@@ -21,7 +21,6 @@
 static void kick(void *ctx, uint32_t queue)
 {
 	struct run *run = ctx;
-
 	int ret = run->loop->ops->kick(run->loop, queue);
 
 	if (ret < 0 && !run->kick_failed)
