@@ -48,10 +48,27 @@ static int check_names(struct model *model, const cJSON *meta, const char *key,
 	return 0;
 }
 
+/* Decisions in a recording are told apart by it. */
+static int check_version(struct model *model, const cJSON *meta)
+{
+	const cJSON *version = cJSON_GetObjectItemCaseSensitive(meta, "version");
+	double value = cJSON_GetNumberValue(version);
+
+	if (!version)
+		return 0;
+	/* No text is a number, and no comparison with NaN is true. */
+	if (!(value >= 1 && value <= UINT32_MAX && value == (uint32_t)value)) {
+		warn("%s: its version is not a whole number from 1 to %u: give it one where the model is written",
+		     model->spec, UINT32_MAX);
+		return -1;
+	}
+	model->version = (uint32_t)value;
+	return 0;
+}
+
 int meta_check(struct model *model, const cJSON *meta)
 {
 	const struct mlagent_schema *s = model->schema;
-	const cJSON *version = cJSON_GetObjectItemCaseSensitive(meta, "version");
 	const char *hash, *proxy;
 	char *end;
 	uint64_t value;
@@ -80,8 +97,5 @@ int meta_check(struct model *model, const cJSON *meta)
 			s->nr_outputs))
 		return -1;
 
-	if (cJSON_IsNumber(version) && version->valuedouble > 0 &&
-	    version->valuedouble <= UINT32_MAX)
-		model->version = (uint32_t)version->valuedouble;
-	return 0;
+	return check_version(model, meta);
 }

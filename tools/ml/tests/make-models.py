@@ -29,6 +29,7 @@ linear("hash.json", schema_hash="0x1")
 linear("weights.json", outputs=[{"name": "window", "weights": [1], "bias": 0}])
 linear("order.json", features=["delta", "size", "kind", "object"])
 linear("proxy.json", proxy="mm/readahead")
+linear("version.json", version=2**32)
 with open(path("corrupt.json"), "w", encoding="ascii") as f:
     f.write('{"schema_hash": ')
 
