@@ -390,18 +390,19 @@ static int ml_ra_find(struct ml_ra_table *t, u32 set,
 	const unsigned long *key = t->key[set];
 
 	for (u32 way = 0; way < WAYS; way++)
-		/* Pairs with the release in ml_ra_get(). */
+		/* Pairs with the release in ml_ra_new(). */
 		if (smp_load_acquire(&key[way]) == (unsigned long)ra)
 			return set * WAYS + way;
 	return -1;
 }
 
-/* log2(x) in units of 1/16, linear between powers of two, for x > 0. */
+/* log2(x) in units of 1/16, linear between powers of two, for 0 < x < 2^60. */
 static __always_inline u16 __ml_ra_log2(u64 x)
 {
 	u32 n = ilog2(x);
 
-	return n * LOG + ((n >= 4 ? x >> (n - 4) : x << (4 - n)) & (LOG - 1));
+	/* The second term is from LOG to 2 * LOG - 1. */
+	return n * LOG + (x * LOG >> n) - LOG;
 }
 
 /* The same, and 0 for 0; where it does not come with each event. */
@@ -426,18 +427,18 @@ static void ml_ra_dev_rate(s32 *now, s32 *best, u32 count, u64 ns)
 	WRITE_ONCE(*best, max(log, *best - 1));
 }
 
-static struct ml_ra_dev *ml_ra_dev(struct ml_ra_table *t, u64 id)
+/* Only events come here, and they have seen the table. */
+static struct ml_ra_dev *ml_ra_dev(u64 id)
 {
-	return &t->dev[hash_64(id, ilog2(DEVS))];
+	return &ml_ra_get_table()->dev[hash_64(id, ilog2(DEVS))];
 }
 
 /* Add an episode to its device. */
-static void ml_ra_dev_add(struct ml_ra_table *t, u64 now,
-			  const struct ml_ra_entry *e,
+static void ml_ra_dev_add(u64 now, const struct ml_ra_entry *e,
 			  struct readahead_control *ractl)
 {
 	u64 id = inode_to_bdi(ractl->mapping->host)->id;
-	struct ml_ra_dev *d = ml_ra_dev(t, id);
+	struct ml_ra_dev *d = ml_ra_dev(id);
 
 	if (!spin_trylock(&d->lock))
 		return;
@@ -476,12 +477,11 @@ out:
 }
 
 /* Without the lock, whoever adds to the device meanwhile. */
-static void ml_ra_dev_features(struct ml_ra_table *t,
-			       struct readahead_control *ractl,
+static void ml_ra_dev_features(struct readahead_control *ractl,
 			       struct ml_ra_features *f)
 {
 	u64 id = inode_to_bdi(ractl->mapping->host)->id;
-	const struct ml_ra_dev *d = ml_ra_dev(t, id);
+	const struct ml_ra_dev *d = ml_ra_dev(id);
 
 	if (READ_ONCE(d->id) != id)
 		return;
@@ -545,7 +545,7 @@ static void ml_ra_begin(struct ml_ra_entry *e, u64 now_ns, u32 now)
  * Ask for advice for the episode that begins now. A file whose window and cost
  * did not change need not ask after each episode.
  */
-static void ml_ra_ask(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
+static void ml_ra_ask(u32 slot, struct ml_ra_entry *e,
 		      struct readahead_control *ractl, u64 ns)
 {
 	u64 file_pages = ml_ra_file_pages(ractl);
@@ -572,7 +572,7 @@ static void ml_ra_ask(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 	f.page_time = ml_ra_log2_ratio(ns, max(e->sum.progress, 1));
 	f.read_time = ml_ra_log2_ratio(ns, e->sum.read);
 	f.file_pages = ml_ra_log2(file_pages);
-	ml_ra_dev_features(t, ractl, &f);
+	ml_ra_dev_features(ractl, &f);
 
 	changed = ml_ra_differs(e, f.page_time);
 	if (moved)
@@ -599,12 +599,12 @@ static void ml_ra_ask(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
  * the next one. The time of a plain one is no cost of any window, so it is not
  * remembered as one, and nobody is asked.
  */
-static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
-		      struct readahead_control *ractl)
+static noinline void ml_ra_end(u32 slot, struct ml_ra_entry *e,
+			       struct readahead_control *ractl)
 {
 	u64 now = ktime_get_ns(), ns = now - e->begin_ns;
 
-	ml_ra_dev_add(t, now, e, ractl);
+	ml_ra_dev_add(now, e, ractl);
 	if (e->cookie) {
 		struct ml_lib_feedback fb = {
 			.cost = ns,
@@ -623,7 +623,7 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 	    e->sum.unsure * PLAIN <= e->sum.events)
 		e->plain = true;
 	if (!e->plain)
-		ml_ra_ask(t, slot, e, ractl, ns);
+		ml_ra_ask(slot, e, ractl, ns);
 	e->before = e->window;
 	ml_ra_begin(e, now, e->last);
 }
@@ -632,12 +632,12 @@ static void ml_ra_end(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
  * A decision comes when the episode it was asked for has begun. That begins anew
  * then, so that its cost is of one window.
  */
-static void ml_ra_cut(struct ml_ra_table *t, struct ml_ra_entry *e,
-		      struct readahead_control *ractl)
+static noinline void ml_ra_cut(struct ml_ra_entry *e,
+			       struct readahead_control *ractl)
 {
 	u64 now = ktime_get_ns();
 
-	ml_ra_dev_add(t, now, e, ractl);
+	ml_ra_dev_add(now, e, ractl);
 	ml_ra_begin(e, now, e->last);
 }
 
@@ -667,25 +667,36 @@ static void ml_ra_count(struct ml_ra_entry *e,
 			enum ml_ra_event event, bool mapped, u32 req_count)
 {
 	const struct file_ra_state *ra = ractl->ra;
-	bool windowed = ml_ra_windowed(e, ra);
-	pgoff_t index = readahead_index(ractl), last = e->index;
-	u64 start, reach;
-	u32 read;
+	pgoff_t index = readahead_index(ractl), last = e->index, start = last;
+	/*
+	 * What was read, and how much of it is ahead of where that event was.
+	 * Without a window it is what was asked for, also at the file's end.
+	 */
+	u32 read = e->event == ML_RA_MARK ? 0 : e->req_count;
+	pgoff_t ahead = read;
+	long delta = index - last;
 
 	/* Far away it is another's: of mapped code, or of an event not counted. */
-	if (windowed && abs_diff((u64)ra->start, (u64)last) >
-			(u64)e->size + e->window + e->req_count)
-		windowed = false;
-	start = windowed ? ra->start : last;
-	reach = start + (windowed ? ra->size :
-			 e->event == ML_RA_MARK ? 0 : e->req_count);
-	reach = min(reach, max(ml_ra_file_pages(ractl), start));
-	read = reach - start;
-	/* A fault that read nothing ahead would have, with advice. */
-	if (windowed || e->event != ML_RA_MISS)
+	if (ml_ra_windowed(e, ra) && abs_diff((u64)ra->start, (u64)last) <=
+			(u64)e->size + e->window + e->req_count) {
+		u64 reach;
+
+		start = ra->start;	/* once: others may change it */
+		reach = min((u64)start + ra->size,
+			    max(ml_ra_file_pages(ractl), (u64)start));
+		read = reach - start;
+		ahead = reach > last ? reach - last : 0;
 		e->sum.used += max(read, 1);
-	else
+		/* Read ahead, not reached by a mark, and no longer there. */
+		if (event != ML_RA_MARK && index < reach &&
+		    index >= min(start, last))
+			e->sum.thrash++;
+	} else if (e->event != ML_RA_MISS) {
+		/* A fault that read nothing ahead would have, with advice. */
+		e->sum.used += max(read, 1);
+	} else {
 		e->sum.unsure += ml_ra_unsure(e, ra);
+	}
 	e->sum.events++;
 	e->sum.miss += event == ML_RA_MISS;
 	e->sum.mapped += mapped;
@@ -695,19 +706,17 @@ static void ml_ra_count(struct ml_ra_entry *e,
 	if (req_count > 1)
 		e->sum.request += __ml_ra_log2(req_count);
 
-	/* Read ahead, not reached by a mark, and no longer there. */
-	if (windowed && event != ML_RA_MARK && index < reach &&
-	    index >= min_t(u64, start, last))
-		e->sum.thrash++;
-
-	if (index >= last && index <= max_t(u64, reach, last) + 1) {
+	/*
+	 * In unsigned numbers backward is farther than anything ahead (but from
+	 * end to end of 16 TiB on 32 bits), and b - a - 1 < n is a < b <= a + n.
+	 */
+	if ((pgoff_t)delta <= ahead + 1) {
 		e->sum.sequential++;
-		e->sum.consumed += index - last;
-		e->sum.progress += index - last;
+		e->sum.consumed += delta;
+		e->sum.progress += delta;
 	} else {
-		long delta = index - last;
 		unsigned long far = abs(delta);
-		u64 pos = DIV_ROUND_UP_ULL((u64)ra->prev_pos, PAGE_SIZE);
+		pgoff_t pos = DIV_ROUND_UP((u64)ra->prev_pos, PAGE_SIZE);
 
 		e->sum.backward += delta < 0;
 		e->sum.near += far <= NEAR;
@@ -719,9 +728,9 @@ static void ml_ra_count(struct ml_ra_entry *e,
 		 * read() tells how far it got before the jump, and backward
 		 * through a mapping all of the window's first half was used.
 		 */
-		if (!mapped && pos > last && pos <= reach)
+		if (!mapped && pos - last - 1 < ahead)
 			e->sum.consumed += pos - last;
-		else if (index < start && index + req_count >= start)
+		else if (start - index - 1 < req_count)
 			e->sum.consumed += last > index ? last - index : 1;
 		else
 			e->sum.consumed += e->req_count;
@@ -766,19 +775,16 @@ static int ml_ra_victim(struct ml_ra_table *t, u32 set, u32 now)
 }
 
 /*
- * Find the entry of a file, or begin one. Under the lock. Returns a slot, or -1
- * if all that the file can have are in use.
+ * Begin an entry for a file: in @slot, where one of its own has outlived itself,
+ * or wherever there is room if @slot is -1. Returns its slot, or -1 if all that
+ * the file can have are in use.
  */
-static int ml_ra_get(struct ml_ra_table *t, u32 set,
-		     struct readahead_control *ractl, u32 now)
+static noinline int ml_ra_new(struct ml_ra_table *t, u32 set,
+			      const struct file_ra_state *ra, int slot, u32 now)
 {
-	const struct file_ra_state *ra = ractl->ra;
-	int slot = ml_ra_find(t, set, ra);
 	bool raised = slot >= 0 && READ_ONCE(t->entry[slot].raised);
 	struct ml_ra_entry *e;
 
-	if (slot >= 0 && now - t->entry[slot].last < ENTRY_LIFE)
-		return slot;
 	if (slot < 0)
 		slot = ml_ra_victim(t, set, now);
 	if (slot < 0)
@@ -799,12 +805,25 @@ static int ml_ra_get(struct ml_ra_table *t, u32 set,
 	return slot;
 }
 
+/* Find the entry of a file, or begin one. Under the lock. A slot or -1. */
+static int ml_ra_get(struct ml_ra_table *t, u32 set,
+		     const struct file_ra_state *ra, u32 now)
+{
+	int slot = ml_ra_find(t, set, ra);
+
+	if (slot >= 0 && now - t->entry[slot].last < ENTRY_LIFE)
+		return slot;
+	return ml_ra_new(t, set, ra, slot, now);
+}
+
 static bool ml_ra_over(const struct ml_ra_entry *e)
 {
+	/* FAST <= SLOW, and SHORT, FIRST and LONG are less than MOST. */
 	u32 n = e->sum.events, age = e->last - e->begin;
 
-	return (n >= (e->before ? LONG : FIRST) && age >= FAST) ||
-	       (n >= SHORT && age >= SLOW) || n >= MOST;
+	if (age < FAST)
+		return n >= MOST;
+	return n >= (e->before ? LONG : FIRST) || (n >= SHORT && age >= SLOW);
 }
 
 /* Advice for a slot, within what is allowed; without it @window stays. */
@@ -821,8 +840,22 @@ static bool ml_ra_advice(u32 slot, const struct file_ra_state *ra, u32 *window)
 	return true;
 }
 
+/*
+ * Begin anew with an event that comes after a pause. Like all that does not come
+ * with each event it is not inline, which leaves registers to what does.
+ */
+static noinline void ml_ra_resume(struct ml_ra_entry *e, u32 now)
+{
+	e->cookie = 0;
+	e->before = 0;
+	e->plain = false;
+	e->odd = false;
+	e->last = now;
+	ml_ra_begin(e, ktime_get_ns(), now);
+}
+
 /* Note an event in its entry. Under the lock. Returns true if there is advice. */
-static bool ml_ra_note(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
+static bool ml_ra_note(u32 slot, struct ml_ra_entry *e,
 		       struct readahead_control *ractl,
 		       enum ml_ra_event event, u32 req_count, bool mapped,
 		       u32 now, u32 *window)
@@ -831,12 +864,7 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 	u32 limit;
 
 	if (now - e->last >= PAUSE) {
-		e->cookie = 0;
-		e->before = 0;
-		e->plain = false;
-		e->odd = false;
-		e->last = now;
-		ml_ra_begin(e, ktime_get_ns(), now);
+		ml_ra_resume(e, now);
 	} else {
 		bool anew = e->plain && !ml_ra_plain(e, ra);
 
@@ -844,7 +872,7 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 		if (!e->plain)
 			ml_ra_count(e, ractl, event, mapped, req_count);
 		if (anew || ml_ra_over(e))
-			ml_ra_end(t, slot, e, ractl);
+			ml_ra_end(slot, e, ractl);
 		if (anew) {
 			e->plain = false;
 			e->odd = false;
@@ -861,7 +889,7 @@ static bool ml_ra_note(struct ml_ra_table *t, u32 slot, struct ml_ra_entry *e,
 	}
 	limit = min_t(u32, *window, U16_MAX);
 	if (limit != e->window && e->sum.events && !e->plain)
-		ml_ra_cut(t, e, ractl);
+		ml_ra_cut(e, ractl);
 	e->window = limit;
 	e->event = event;
 	e->index = readahead_index(ractl);
@@ -892,6 +920,8 @@ bool __ml_ra_window(struct readahead_control *ractl,
 	bool mapped = event == ML_RA_FAULT, advised = false;
 	/* A large read() gets more than the file's limit, whatever that is. */
 	u32 set, pages = min_t(unsigned long, *window, ra->ra_pages);
+	/* Sums are of 32 bits; readahead of 65536 pages at once there is not. */
+	u32 wanted = min(req_count, U16_MAX);
 	int slot;
 
 	/*
@@ -911,7 +941,7 @@ bool __ml_ra_window(struct readahead_control *ractl,
 	if (spin_trylock(ml_ra_lock(t, set))) {
 		u32 now = jiffies;	/* not before e->last of others */
 
-		slot = ml_ra_get(t, set, ractl, now);
+		slot = ml_ra_get(t, set, ra, now);
 		if (slot >= 0) {
 			struct ml_ra_entry *e = &t->entry[slot];
 
@@ -920,17 +950,16 @@ bool __ml_ra_window(struct readahead_control *ractl,
 			mapped |= ml_ra_was_mapped(e, event);
 			/* Behind a mark in a mapping, one page is known to be wanted. */
 			if (mapped)
-				req_count = 1;
-			advised = ml_ra_note(t, slot, e, ractl, event,
-					     min(req_count, U16_MAX), mapped,
-					     now, &pages);
+				wanted = 1;
+			advised = ml_ra_note(slot, e, ractl, event, wanted,
+					     mapped, now, &pages);
 		}
 		spin_unlock(ml_ra_lock(t, set));
 	} else {
 		slot = ml_ra_find(t, set, ra);
 		if (slot >= 0) {
 			if (ml_ra_was_mapped(&t->entry[slot], event))
-				req_count = 1;
+				wanted = 1;
 			advised = ml_ra_advice(slot, ra, &pages);
 		}
 	}
@@ -939,7 +968,7 @@ bool __ml_ra_window(struct readahead_control *ractl,
 		ml_no_object(&ml_ra_proxy);
 	/* No less than the request itself would have got. */
 	if (advised)
-		*window = max(pages, min(req_count, *window));
+		*window = max(pages, min(wanted, *window));
 	return advised;
 }
 
