@@ -103,7 +103,8 @@ static int linear_load(struct model *model)
 
 	outputs = cJSON_GetObjectItemCaseSensitive(json, "outputs");
 	if (!outputs) {
-		warn("%s: has no outputs", model->spec);
+		warn("%s: has no outputs: give it weights and a bias for each that 'mlctl schema %s' tells",
+		     model->spec, s->name);
 		goto out;
 	}
 	for (uint32_t i = 0; i < s->nr_outputs; i++)

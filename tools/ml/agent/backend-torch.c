@@ -80,7 +80,8 @@ static int torch_forward(struct model *model, unsigned int nr)
 		return 0;
 	/* Say it once; the count is in the summary. */
 	if (!model->failed)
-		warn("%s: %s: such batches are declined", model->spec, err);
+		warn("%s: %s: such batches are declined; call the file in PyTorch with features as 'mlctl schema %s' tells them",
+		     model->spec, err, model->schema->name);
 	return -1;
 }
 

@@ -134,6 +134,22 @@ void model_add(struct model *model, uint32_t queue,
 		record_request(model->record, req[i]);
 }
 
+/* Once, because a model that is wrong is wrong all the time. */
+static void warn_of_outputs(const struct model *model,
+			    const struct convert_tally *before)
+{
+	const struct convert_tally *t = &model->tally;
+
+	if (model->backend == &backend_null)
+		return;		/* to decline is all that it does */
+	if (!before->declined && t->declined && !model->failed)
+		warn("%s: gave an output that is no finite number: such decisions are declined and counted; check what it was trained on, and that it divides by nothing that can be 0",
+		     model->spec);
+	if (!before->range && t->range)
+		warn("%s: gave an output out of the range that 'mlctl schema %s' tells: such decisions are declined and counted; clamp it in the model",
+		     model->spec, model->schema->name);
+}
+
 static void forward(struct model *model)
 {
 	unsigned int nr = model->nr;
@@ -182,6 +198,7 @@ void model_decide(struct model *model, struct mlagent *agent,
 {
 	const struct ml_lib_decision *dec = model->decision;
 	const struct origin *o, *end = model->origin + model->nr_origins;
+	const struct convert_tally before = model->tally;
 
 	for (o = model->origin; o < end; o++)
 		mlagent_decide_soon(agent, o->queue, o->nr);
@@ -191,6 +208,7 @@ void model_decide(struct model *model, struct mlagent *agent,
 	convert_outputs(&model->convert, model->out, model->nr,
 			model->backend->decision_flags, model->decision,
 			&model->tally);
+	warn_of_outputs(model, &before);
 	for (o = model->origin; o < end; dec += o->nr, o++) {
 		unsigned int done = hand_over(agent, o, dec, kick, ctx);
 

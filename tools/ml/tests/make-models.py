@@ -56,6 +56,11 @@ class NotANumber(Linear):
         return self.layer(x) * float("nan")
 
 
+class Wide(Linear):
+    def forward(self, x):
+        return self.layer(x) + 1e6
+
+
 class Throws(Linear):
     def forward(self, x):
         if bool(x.sum() > 0):
@@ -75,6 +80,7 @@ def save(name, module, meta=None):
 
 save("good.pt", Linear(), META)
 save("nan.pt", NotANumber(), META)
+save("wide.pt", Wide(), META)
 save("throws.pt", Throws(), META)
 save("pair.pt", Pair(), META)
 save("shape.pt", Linear(2), META)
