@@ -21,17 +21,17 @@ kernel: ## build a kernel [FLAVOUR=release]
 	@scripts/kernel $(or $(FLAVOUR),release)
 tools: ## build the agent, its library and mlctl
 	@$(MAKE) -C tools/ml
-test: ## run all tests
+test: setup ## run all tests
 	@scripts/test
 test-mutations: ## break lib/ml on purpose and see the tests notice
 	@scripts/test-mutations
-demo: ## show a model in charge of readahead
+demo: setup ## show a model in charge of readahead
 	@scripts/demo
-bench: ## measure the rings, and what they cost [KVM=1 KDIR=~/linux]
+bench: setup ## measure the rings, and what they cost [KVM=1 KDIR=~/linux]
 	@scripts/bench
 bench-quick: ## only whether every transport of the benchmark delivers
 	@scripts/bench --quick
-record: ## record a data set to train on
+record: setup ## record a data set to train on
 	@scripts/record
 clean: ## remove what was built; keep kernel sources and results
 	@rm -rf build/kernel build/kunit* build/check build/log build/run build/pristine \
