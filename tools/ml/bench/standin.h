@@ -34,6 +34,7 @@ struct standin_answer {
  * @dropped: out: requests that found no room
  * @foreign: out: decisions with a cookie that was not submitted
  * @first_ns: out: when the first request was submitted
+ * @offered_ns: out: when the last request was submitted or dropped
  * @last_ns: out: when the last decision came
  * @best_ns: out: time from burst to last decision: the least of all bursts but
  *	the first
@@ -49,6 +50,7 @@ struct standin_order {
 	uint64_t dropped;
 	uint64_t foreign;
 	uint64_t first_ns;
+	uint64_t offered_ns;
 	uint64_t last_ns;
 	uint64_t best_ns;
 	struct standin_answer answer[STANDIN_MAX];
