@@ -392,7 +392,8 @@ def print_flood(where, value, r):
                        ("p50", r["p50"], unit), ("max", r["max"], unit)):
         emit(f"submit, period {period} of {delay}", name, x, u, int(calls),
              None, where, value[3], value[2], value[4])
-    say(f"  {period:7} {delay / max(period, 1):6.2f} {calls:8.0f} {r['sent']:8.0f}"
+    load = delay / period if period else math.inf
+    say(f"  {period:7} {load:6.2f} {calls:8.0f} {r['sent']:8.0f}"
         f" {r['ring_full']:9.0f} {r['inflight_full']:9.0f} {r['p50']:7.0f}"
         f" {r['p999']:7.0f} {r['max']:8.0f} {r['drop_p50']:7.0f}"
         f" {r['drop_p999']:7.0f} {r['drop_max']:8.0f}")
