@@ -215,7 +215,7 @@ def static(ours, pristine):
         for name, offset in jump_sites(path, ("ml_ra_proxy", "ml_ra_raised")):
             insn = instruction_at(path, name, offset)
             say(f"  {obj:15} {name}+{offset:#x}: {insn}")
-            emit(f"{obj} {name}", "static branch", offset, "offset",
+            emit(f"{obj} {name}+{offset:#x}", "static branch", offset, "offset",
                  where="native", note=insn)
     say("\nStructures in bytes")
     for obj, names in STRUCTS.items():
@@ -402,7 +402,7 @@ def print_flood(where, value, r):
 def scale(where, path):
     """A line with the command, then one line for each of its rounds."""
     say(f"\nOne submission ({where}): median, +-, 99 %, greatest")
-    command, results, floods = None, [], []
+    command, results, floods, cpus = None, [], [], None
 
     def flush():
         if not results:
@@ -415,14 +415,16 @@ def scale(where, path):
 
     wrong = 0
     for words in lines(path):
-        if words[:2] == ["cost:", "scale"]:
+        if words[:2] == ["cost:", "cpus"]:
+            cpus = int(words[2])
+        elif words[:2] == ["cost:", "scale"]:
             flush()
             command, results = words[2:], []
         elif words[0] == "sent":
             results.append(pairs(words))
         elif words[0] == "memory":
             emit(words[1], "memory", float(words[5]), "bytes", int(words[3]),
-                 where=where)
+                 where=where, cpus=cpus)
             say(f"  memory of a {words[1]:32} {float(words[5]):10.0f} bytes")
         elif words[0] == "WRONG":
             say("  " + " ".join(words))
