@@ -7,7 +7,8 @@
     bench_cost.py scale WHERE FILE		how a submission's cost grows
 
 OURS and PRISTINE are directories with a kernel and some of its objects, with
-the series and without. JSON lines go to stdout, tables to stderr.
+the series and without. JSON lines go to stdout, tables to stderr and, for the
+report, into the last of these lines.
 """
 import collections
 import difflib
@@ -33,6 +34,8 @@ STRUCTS = {"lib/ml/session.o": ["ml_session", "ml_queue", "ml_inflight_entry"],
 STUDENT = [12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
            2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086]
 
+said = []       # the tables
+
 
 def emit(transport, metric, value, unit, n=1, ci=None, where="guest",
          payload=None, depth=None, cpus=None, **more):
@@ -42,8 +45,9 @@ def emit(transport, metric, value, unit, n=1, ci=None, where="guest",
                       "ci": ci, **more}))
 
 
-def say(*words):
-    print(*words, file=sys.stderr)
+def say(line):
+    print(line, file=sys.stderr)
+    said.append(line)
 
 
 def run(*args, **kwargs):
@@ -472,15 +476,16 @@ def files(ours, pristine, path):
 
 
 def main():
-    if sys.argv[1:2] == ["static"]:
-        return static(*sys.argv[2:4])
-    if sys.argv[1:2] == ["counts"]:
-        return counts(*sys.argv[2:5])
-    if sys.argv[1:2] == ["files"]:
-        return files(*sys.argv[2:5])
-    if sys.argv[1:2] == ["scale"]:
-        return scale(*sys.argv[2:4])
-    return __doc__
+    parts = {"static": (static, 2), "counts": (counts, 3), "files": (files, 3),
+             "scale": (scale, 2)}
+    name, args = sys.argv[1] if sys.argv[1:] else "", sys.argv[2:]
+    if name not in parts or len(args) != parts[name][1]:
+        return __doc__
+    status = parts[name][0](*args)
+    where = {"static": "native", "scale": args[0]}.get(name, "guest")
+    print(json.dumps({"where": where, "transport": name,
+                      "text": "\n".join(said).strip("\n") + "\n"}))
+    return status
 
 
 sys.exit(main())

@@ -16,7 +16,8 @@ Reads DIRECTORY/PART.jsonl, one object per measurement:
   unit, n    unit, and number of samples
   ci         half width of the 95 % confidence interval of value, or null
   note       a remark, optional
-or {"where", "transport", "skipped": reason}.
+or {"where", "transport", "skipped": reason}
+or {"where", "transport", "text": tables that the part made itself}.
 
 Metrics with a meaning here: "delivered" (share of the answers that came and
 were right, 1 is a pass), "rtt_p50" ... in ns, "oneway_p50" ..., "throughput"
@@ -159,7 +160,7 @@ def load(directory):
                 try:
                     record = json.loads(line)
                     record["where"], record["transport"]
-                    if "skipped" not in record:
+                    if "skipped" not in record and "text" not in record:
                         record["metric"], record["value"]
                 except (ValueError, KeyError, TypeError) as e:
                     print(f"bench: {path}: not a measurement ({e!r}): {line.strip()[:100]}",
@@ -263,6 +264,7 @@ def tables(records):
             for metric in dict.fromkeys(r["metric"] for r in of_it):
                 out.append(pivot_table(part, metric,
                                        [r for r in of_it if r["metric"] == metric]))
+        out += [r["text"] for r in mine if "text" in r]
         skips = [r for r in mine if "skipped" in r]
         if skips:
             out.append(f"{part}: skipped\n" + "".join(
@@ -332,7 +334,7 @@ def deliveries(records, failed):
         if "skipped" in r:
             skipped += 1
             print(f"SKIP {name}: {r['skipped']}")
-        elif r["metric"] == "delivered":
+        elif r.get("metric") == "delivered":
             if r["value"] == 1:
                 passed += 1
                 print(f"ok   {name}: {r.get('n')} answers")
