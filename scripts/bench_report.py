@@ -347,48 +347,124 @@ def verdicts(records):
     return table("targets", ["target", "part", "to reach", "measured", "verdict"], rows)
 
 
-def draw(directory, name, series, xlabel, ylabel, title, logx, logy):
-    """series: {label: [(x, y), ...]}"""
-    if not series:
-        return
+LINES = ["-", "--", ":"]
+MARKS = "os^vDP*X<>d"
+
+
+def figure(rows, columns, width, height):
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    fig, ax = plt.subplots(figsize=(9, 5.5))
-    for label, points in series.items():
-        points = sorted(points)
-        ax.plot([p[0] for p in points], [p[1] for p in points], marker=".", label=label)
-    if logx:
-        ax.set_xscale("log", base=2 if logx == 2 else 10)
-    if logy:
-        ax.set_yscale("log")
+    return plt.subplots(rows, columns, figsize=(width, height), squeeze=False,
+                        layout="constrained")
+
+
+def finish(fig, ax, directory, name):
+    """The legend is beside @ax, so that it hides nothing."""
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0, fontsize=8)
+    fig.savefig(os.path.join(directory, name), dpi=110)
+    fig.clear()
+
+
+def lines(ax, series, xlabel, ylabel):
+    """series: {label: [(x, y), ...]}: ten colours, then other lines; ours black."""
+    for i, (label, points) in enumerate(series.items()):
+        ours = label.split(" [")[0] == "ml_lib"
+        ax.plot([p[0] for p in points], [p[1] for p in points], label=label,
+                color="black" if ours else f"C{i % 10}", linewidth=2.4 if ours else 1.2,
+                linestyle=LINES[i // 10 % len(LINES)], marker=MARKS[i % len(MARKS)],
+                markersize=4)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
-    ax.set_title(title)
     ax.grid(True, alpha=.3)
-    ax.legend(fontsize=7, ncol=2)
-    fig.tight_layout()
-    fig.savefig(os.path.join(directory, name), dpi=110)
-    plt.close(fig)
+
+
+def draw(directory, name, series, xlabel, ylabel, title, logy=False):
+    """Against powers of two; the legend in the order of the last points."""
+    if not series:
+        return
+    fig, [[ax]] = figure(1, 1, 11, 6)
+    series = {label: sorted(points) for label, points in series.items()}
+    lines(ax, dict(sorted(series.items(), key=lambda s: -s[1][-1][1])), xlabel, ylabel)
+    ticks = sorted({x for points in series.values() for x, _ in points})
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(ticks, [str(x) for x in ticks])
+    if logy:
+        ax.set_yscale("log")
+    ax.set_title(title, fontsize=10)
+    finish(fig, ax, directory, name)
+
+
+def draw_cdf(directory, where, records):
+    """Of single requests; a batch does not compare, and is drawn if alone.
+
+    What two runs have measured, as bare ping-pong, is drawn as in the first, in
+    which ours is. A remark on several transports holds for how they were run.
+    """
+    if any(r.get("depth") in (1, None) for r in records):
+        records = [r for r in records if r.get("depth") in (1, None)]
+    series = {}
+    for r in records:
+        series.setdefault((r["transport"], r.get("depth")), r)
+    if not series:
+        return
+    shared = [r["note"] for r in series.values() if r.get("note")]
+    shared = [n for n in dict.fromkeys(shared) if shared.count(n) > 1]
+    named = {}
+    for (label, depth), r in series.items():
+        if depth not in (1, None):
+            label += f", {depth} under way"
+        if len(shared) > 1 and r.get("note") in shared:
+            label += f" [{shared.index(r['note']) + 1}]"
+        named[label] = [(ns, percent) for percent, ns in r["value"] if ns]
+    fig, [[ax]] = figure(1, 1, 11, 6.5)
+    # From left to right, by what is nearest to the median.
+    lines(ax, dict(sorted(named.items(), key=lambda s: min(
+        s[1], key=lambda p: abs(p[1] - 50)))), "round trip, ns", "percentile")
+    ax.set_xscale("log")
+    notes = [f"[{i}] {n}" if len(shared) > 1 else n for i, n in enumerate(shared, 1)]
+    ax.set_title("\n".join([f"round trips ({where})"] + notes), fontsize=9)
+    finish(fig, ax, directory, f"cdf-{where}.png")
+
+
+def draw_policies(directory, records):
+    """Of each model latency against requests answered, a line for each policy."""
+    models = policies(records)
+    if not any("load_answered_at_" in m for p in models.values() for of in p.values() for m in of):
+        return
+    fig, axes = figure(2, len(models), 4.2 * len(models) + 2.4, 8)
+    for row, percentile in zip(axes, ("p50", "p99")):
+        for ax, (model, of_it) in zip(row, models.items()):
+            lines(ax, {policy: [(of[f"load_answered_at_{x}"],
+                                 of[f"latency_{percentile}_at_{x}"] / 1000)
+                                for x in loads(of)] for policy, of in of_it.items()},
+                  "requests answered/s", f"latency {percentile}, us")
+            ax.set_xscale("log")
+            ax.set_yscale("log")
+            ax.set_title(f"{model}, {percentile}", fontsize=10)
+    at = ", ".join(loads(next(iter(next(iter(models.values())).values()))))
+    fig.suptitle("latency of the agent by the limit of its batches, at "
+                 f"{at} of what the default can do", fontsize=10)
+    finish(fig, axes[0][-1], directory, "batches-agent.png")
 
 
 def plots(records, directory):
     for where in sorted({r["where"] for r in records}):
-        cdf, batch, producers = {}, {}, {}
+        cdf, batch, producers = [], {}, {}
         for r in (r for r in records if r["where"] == where and "value" in r):
             name = r["transport"]
             if r["metric"] == "cdf" and r.get("payload") in (64, None):
-                cdf[name] = [(ns, percent) for percent, ns in r["value"] if ns]
+                cdf.append(r)
             elif r["metric"].startswith("throughput_exchange") and r.get("payload") == 64:
                 batch.setdefault(name, []).append((r["depth"], r["value"]))
             elif r["metric"] == "producers_cost":
                 producers.setdefault(name, []).append((r["cpus"], r["value"]))
-        draw(directory, f"cdf-{where}.png", cdf, "round trip, ns", "percentile",
-             f"round trips ({where})", 10, False)
+        draw_cdf(directory, where, cdf)
         draw(directory, f"throughput-{where}.png", batch, "batch", "requests/s",
-             f"requests answered, 64 bytes ({where})", 2, True)
+             f"requests answered, 64 bytes ({where})", logy=True)
         draw(directory, f"producers-{where}.png", producers, "producers",
-             "ns per record", f"cost of a record ({where})", 2, False)
+             "ns per record", f"cost of a record ({where})")
+    draw_policies(directory, records)
 
 
 def deliveries(records, failed):
