@@ -99,7 +99,6 @@ struct chan {
  * @take: peer: take up to @nr records into @rec, return how many
  * @reply: peer: answer these
  * @fetch: take up to @nr answers, check them, return how many
- * @mode: will there be answers? Called before each run
  * @serve: instead of @take and @reply: answer @nr records
  * @rtt: instead of @put and @fetch: @nr round trips, nanoseconds of each
  * @stream: instead of @put: send @nr records in batches of @depth
@@ -123,7 +122,6 @@ struct ops {
 	u32 (*take)(struct chan *c, struct record *rec, u32 nr);
 	void (*reply)(struct chan *c, const struct record *rec, u32 nr);
 	u32 (*fetch)(struct chan *c, u32 nr);
-	void (*mode)(struct chan *c, bool reply);
 	void (*serve)(struct chan *c, u64 nr);
 	void (*rtt)(struct chan *c, u32 nr, u32 *ns);
 	void (*stream)(struct chan *c, u64 nr, u32 depth);

@@ -127,8 +127,6 @@ static u64 run_block(struct chan *c, enum mode mode, u64 nr, u32 depth, u32 *ns)
 	u64 begin, end;
 
 	c->stamp = mode == ONEWAY;
-	if (c->ops->mode)
-		c->ops->mode(c, b.reply);
 	if (!c->ops->kernel) {
 		thread = start(cpu_peer, peer, &b);
 		while (!b.ready)

@@ -27,10 +27,12 @@ struct bpf {
 	struct bpf_object *obj;
 	struct ring_buffer *up;
 	struct user_ring_buffer *down;
+	const unsigned long *cons_pos, *prod_pos;	/* of @up, in bytes */
 	u32 *samples;
-	int rtt, exchange, stream, burst;
+	int rtt, exchange, stream;
 	struct chan *c;
-	bool reply;
+	struct record *rec;	/* where the next record goes */
+	u32 left;		/* of the batch */
 };
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list ap)
@@ -40,23 +42,15 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list ap)
 	return vfprintf(stderr, format, ap);
 }
 
-/* A record came: check it, answer it if that is wanted. */
+/* Called for each record; a negative number ends ring_buffer__consume(). */
 static int on_record(void *ctx, void *data, size_t size)
 {
 	struct bpf *b = ctx;
-	struct record rec;
-	struct answer *a;
+	struct record *rec = b->rec++;
 
-	memcpy(&rec, data, size < sizeof(rec) ? size : sizeof(rec));
-	check_record(b->c, &rec);
-	if (!b->reply)
-		return 0;
-	while (!(a = user_ring_buffer__reserve(b->down, sizeof(*a))))
-		;
-	a->n = rec.n;
-	a->value = answer_to(rec.n);
-	user_ring_buffer__submit(b->down, a);
-	return 0;
+	memcpy(rec, data, size < sizeof(*rec) ? size : sizeof(*rec));
+	check_record(b->c, rec);
+	return --b->left ? 0 : -ECANCELED;
 }
 
 static int prog_fd(struct bpf_object *obj, const char *name)
@@ -120,8 +114,13 @@ static const char *bpf_open(struct chan *c)
 	b->down = user_ring_buffer__new(map_fd(b->obj, "down"), NULL);
 	b->samples = mmap(NULL, SAMPLES * sizeof(u32), PROT_READ, MAP_SHARED,
 			  map_fd(b->obj, "samples"), 0);
-	if (!b->up || !b->down || b->samples == MAP_FAILED)
+	/* Two pages: the consumer's position, and the producer's. */
+	b->cons_pos = mmap(NULL, 2 * getpagesize(), PROT_READ, MAP_SHARED,
+			   map_fd(b->obj, "up"), 0);
+	if (!b->up || !b->down || b->samples == MAP_FAILED ||
+	    b->cons_pos == MAP_FAILED)
 		return "the maps cannot be mapped";
+	b->prod_pos = (void *)b->cons_pos + getpagesize();
 	b->rtt = prog_fd(b->obj, "rtt");
 	b->exchange = prog_fd(b->obj, "exchange");
 	b->stream = prog_fd(b->obj, "stream");
@@ -135,17 +134,46 @@ static void bpf_close(struct chan *c)
 	ring_buffer__free(b->up);
 	user_ring_buffer__free(b->down);
 	munmap(b->samples, SAMPLES * sizeof(u32));
+	munmap((void *)b->cons_pos, 2 * getpagesize());
 	bpf_object__close(b->obj);
 	free(b);
 }
 
-static void bpf_serve(struct chan *c, u64 nr)
+/*
+ * Space is taken in the producer's position before a record is written: the last
+ * one may not be complete yet, and is then left to the next time.
+ */
+static bool bpf_ready(struct chan *c, u32 nr)
 {
 	struct bpf *b = c->priv;
-	u64 end = c->taken + nr;
 
-	while (c->taken < end)
-		ring_buffer__consume(b->up);
+	return smp_load_acquire(b->prod_pos) - *b->cons_pos >=
+	       (u64)nr * (BPF_RINGBUF_HDR_SZ + c->bytes);
+}
+
+static u32 bpf_take(struct chan *c, struct record *rec, u32 nr)
+{
+	struct bpf *b = c->priv;
+
+	b->rec = rec;
+	b->left = nr;
+	ring_buffer__consume(b->up);
+	return nr - b->left;
+}
+
+static void bpf_reply(struct chan *c, const struct record *rec, u32 nr)
+{
+	struct bpf *b = c->priv;
+
+	for (u32 n = 0; n < nr; n++) {
+		struct answer *a;
+
+		while (!(a = user_ring_buffer__reserve(b->down, sizeof(*a))))
+			;
+		a->n = rec[n].n;
+		a->value = answer_to(rec[n].n);
+		user_ring_buffer__submit(b->down, a);
+	}
 }
 
 static void bpf_run(struct chan *c, int prog, u64 nr, u32 depth, bool reply)
@@ -170,12 +198,6 @@ static void bpf_run(struct chan *c, int prog, u64 nr, u32 depth, bool reply)
 	}
 }
 
-/* The peer thread starts first; it has to know what is wanted. */
-static void bpf_mode(struct chan *c, bool reply)
-{
-	((struct bpf *)c->priv)->reply = reply;
-}
-
 static void bpf_rtt(struct chan *c, u32 nr, u32 *ns)
 {
 	struct bpf *b = c->priv;
@@ -197,8 +219,16 @@ static void bpf_stream(struct chan *c, u64 nr, u32 depth)
 static const struct ops bpf_ringbuf = {
 	.name = "bpf-ringbuf", .open = bpf_open, .close = bpf_close,
 	.note = "bpf-ringbuf: loops run in the kernel, no syscall or wake-up is counted; answers by user ringbuf",
-	.mode = bpf_mode, .serve = bpf_serve, .rtt = bpf_rtt,
-	.stream = bpf_stream, .exchange = bpf_exchange,
+	.ready = bpf_ready, .take = bpf_take, .reply = bpf_reply,
+	.rtt = bpf_rtt, .stream = bpf_stream, .exchange = bpf_exchange,
 };
 
-const struct ops *const bpf_ops[] = { &bpf_ringbuf, NULL };
+static const struct ops bpf_ringbuf_eager = {
+	.name = "bpf-ringbuf+eager", .few = true,
+	.note = "bpf-ringbuf+eager: the peer takes what is there, not a whole batch",
+	.open = bpf_open, .close = bpf_close,
+	.take = bpf_take, .reply = bpf_reply,
+	.rtt = bpf_rtt, .stream = bpf_stream, .exchange = bpf_exchange,
+};
+
+const struct ops *const bpf_ops[] = { &bpf_ringbuf, &bpf_ringbuf_eager, NULL };
