@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -15,17 +14,12 @@ double tsc_ghz;
 u32 bench_mult, bench_shift = 32;
 int cpu_sender, cpu_peer;
 
-static u64 clock_ns(clockid_t id)
+u64 clock_ns(clockid_t id)
 {
 	struct timespec ts;
 
 	clock_gettime(id, &ts);
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
-u64 thread_ns(void)
-{
-	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void pin(int cpu)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <x86intrin.h>
 
 #include "ml_kernel.h"
@@ -151,7 +152,7 @@ void bench_init(void);
 void pin(int cpu);
 pthread_t start(int cpu, void *(*fn)(void *arg), void *arg);
 void *shared_zalloc(size_t size);
-u64 thread_ns(void);
+u64 clock_ns(clockid_t id);
 
 /* The next record to be sent. */
 static inline const struct record *next_record(struct chan *c)

@@ -11,6 +11,7 @@
 #define SAMPLES		(1 << 17)
 #define MAX_MAPS	8
 #define SPINS		(1 << 23)
+#define FILLER		0x5a5a5a5a5a5a5a5aULL
 
 /* Known when the program is loaded, so that records are reserved in place. */
 const volatile __u32 record_bytes = 96;
@@ -61,7 +62,8 @@ struct args {
 	__u32 map;	/* 0: the shared one; else each[map - 1] */
 };
 
-static __always_inline int fill(__u64 *rec, __u64 n)
+/* @stamp is where the time stamp of struct record is. */
+static __always_inline int fill(__u64 *rec, __u64 n, __u64 stamp)
 {
 	if (!rec)
 		return 0;
@@ -72,19 +74,19 @@ static __always_inline int fill(__u64 *rec, __u64 n)
 	for (int i = 4; i < WORDS; i++)
 		if (i < record_bytes / 8)
 			rec[i] = i == 4 ? n : i == record_bytes / 8 - 1 ? ~n :
-				 0x5a5a5a5a5a5a5a5aULL;
+				 i == 5 ? stamp : FILLER;
 	bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
 	return 1;
 }
 
-static __always_inline int put(void *map, __u64 n)
+static __always_inline int put(void *map, __u64 n, __u64 stamp)
 {
 	switch (record_bytes) {
-	case 32 + 16: return fill(bpf_ringbuf_reserve(map, 32 + 16, 0), n);
-	case 32 + 48: return fill(bpf_ringbuf_reserve(map, 32 + 48, 0), n);
-	case 32 + 64: return fill(bpf_ringbuf_reserve(map, 32 + 64, 0), n);
-	case 32 + 128: return fill(bpf_ringbuf_reserve(map, 32 + 128, 0), n);
-	default: return fill(bpf_ringbuf_reserve(map, 32 + 256, 0), n);
+	case 32 + 16: return fill(bpf_ringbuf_reserve(map, 32 + 16, 0), n, stamp);
+	case 32 + 48: return fill(bpf_ringbuf_reserve(map, 32 + 48, 0), n, stamp);
+	case 32 + 64: return fill(bpf_ringbuf_reserve(map, 32 + 64, 0), n, stamp);
+	case 32 + 128: return fill(bpf_ringbuf_reserve(map, 32 + 128, 0), n, stamp);
+	default: return fill(bpf_ringbuf_reserve(map, 32 + 256, 0), n, stamp);
 	}
 }
 
@@ -112,7 +114,7 @@ static long round_trip(__u32 i, struct args *args)
 	__u64 t = bpf_ktime_get_ns();
 	__u32 key = i, *ns;
 
-	if (!put(&up, args->sent))
+	if (!put(&up, args->sent, t))
 		return 1;
 	args->sent++;
 	bpf_loop(SPINS, poll_one, args, 0);
@@ -124,7 +126,7 @@ static long round_trip(__u32 i, struct args *args)
 
 static long send_one(__u32 i, struct args *args)
 {
-	if (!put(&up, args->sent))
+	if (!put(&up, args->sent, FILLER))
 		return 1;
 	args->sent++;
 	return 0;
@@ -147,7 +149,7 @@ static long step(__u32 i, struct args *args)
 
 static long stream_one(__u32 i, struct args *args)
 {
-	if (put(&up, args->sent))
+	if (put(&up, args->sent, FILLER))
 		args->sent++;
 	return args->sent >= args->nr;
 }
@@ -158,7 +160,7 @@ static long each_one(__u32 i, struct args *args)
 	__u32 key = args->map - 1;
 	void *map = bpf_map_lookup_elem(&each, &key);
 
-	if (!map || !put(map, args->sent))
+	if (!map || !put(map, args->sent, FILLER))
 		return 1;
 	args->sent++;
 	return 0;

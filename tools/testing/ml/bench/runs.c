@@ -349,8 +349,8 @@ int run_rtt(const struct ops **ops, int nr, const struct plan *plan)
 				continue;
 			n += add(&k[n], ops[i], RTT, payload[p], 1, plan);
 		}
-		if (!ops[i]->kernel && !ops[i]->serve && ops[i]->fetch &&
-		    !ops[i]->few)
+		/* Where a peer takes records, with their time stamp. */
+		if (ops[i]->take && (ops[i]->fetch || ops[i]->rtt) && !ops[i]->few)
 			n += add(&k[n], ops[i], ONEWAY, 64, 1, plan);
 	}
 	bad = run_cases(k, n, plan);

@@ -151,6 +151,14 @@ static bool bpf_ready(struct chan *c, u32 nr)
 	       (u64)nr * (BPF_RINGBUF_HDR_SZ + c->bytes);
 }
 
+/* The program has no cycle counter: its stamp is CLOCK_MONOTONIC. */
+static void stamp_by_tsc(struct record *rec)
+{
+	u64 age = clock_ns(CLOCK_MONOTONIC) - rec->word[1];
+
+	rec->word[1] = tsc() - (u64)(age * tsc_ghz);
+}
+
 static u32 bpf_take(struct chan *c, struct record *rec, u32 nr)
 {
 	struct bpf *b = c->priv;
@@ -158,6 +166,8 @@ static u32 bpf_take(struct chan *c, struct record *rec, u32 nr)
 	b->rec = rec;
 	b->left = nr;
 	ring_buffer__consume(b->up);
+	if (c->stamp && b->left < nr)
+		stamp_by_tsc(rec);
 	return nr - b->left;
 }
 
@@ -218,7 +228,7 @@ static void bpf_stream(struct chan *c, u64 nr, u32 depth)
 
 static const struct ops bpf_ringbuf = {
 	.name = "bpf-ringbuf", .open = bpf_open, .close = bpf_close,
-	.note = "bpf-ringbuf: loops run in the kernel, no syscall or wake-up is counted; answers by user ringbuf",
+	.note = "bpf-ringbuf: loops run in the kernel, no syscall or wake-up is counted; answers by user ringbuf; one way by CLOCK_MONOTONIC",
 	.ready = bpf_ready, .take = bpf_take, .reply = bpf_reply,
 	.rtt = bpf_rtt, .stream = bpf_stream, .exchange = bpf_exchange,
 };

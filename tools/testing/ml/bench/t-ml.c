@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -168,7 +167,6 @@ static void ml_reply(struct chan *c, const struct record *rec, u32 nr)
 {
 	struct ml_lib_decision dec[MAX_BATCH];
 	struct ml *m = c->priv;
-	struct timespec ts;
 	u32 done = 0;
 
 	for (u32 n = 0; n < nr; n++)
@@ -181,8 +179,7 @@ static void ml_reply(struct chan *c, const struct record *rec, u32 nr)
 
 		done += n > 0 ? n : 0;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	if (mlagent_kick_due(&m->agent, 0, ts.tv_sec * 1000000000ULL + ts.tv_nsec))
+	if (mlagent_kick_due(&m->agent, 0, clock_ns(CLOCK_MONOTONIC)))
 		kside_kick(m->k, 0);
 }
 
