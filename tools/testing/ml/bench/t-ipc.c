@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Two processes and the kernel between them: pipe, UNIX socket, eventfd and
- * futex next to a shared page. Whoever has nothing to do sleeps.
+ * futex next to a shared page. Whoever has nothing to do sleeps, but in
+ * pipe-spin and unix-spin, which call again at once.
  */
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <stdlib.h>
@@ -34,12 +36,18 @@ static struct stream *stream_new(struct chan *c)
 	return s;
 }
 
+/* O_NONBLOCK is SOCK_NONBLOCK, too. */
+static int stream_flags(const struct chan *c)
+{
+	return c->ops->sleeps ? 0 : O_NONBLOCK;
+}
+
 static const char *pipe_open(struct chan *c)
 {
 	struct stream *s = stream_new(c);
 
-	if (pipe(s->up) || pipe(s->down))
-		return "pipe() failed";
+	if (pipe2(s->up, stream_flags(c)) || pipe2(s->down, stream_flags(c)))
+		return "pipe2() failed";
 	/* Two of the largest batches have to fit, or both sides would block. */
 	if (fcntl(s->up[1], F_SETPIPE_SZ, STREAM_BYTES) < 0 ||
 	    fcntl(s->down[1], F_SETPIPE_SZ, STREAM_BYTES) < 0)
@@ -52,7 +60,7 @@ static const char *unix_open(struct chan *c)
 	struct stream *s = stream_new(c);
 	int sv[2], size = 2 * STREAM_BYTES;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv))
+	if (socketpair(AF_UNIX, SOCK_STREAM | stream_flags(c), 0, sv))
 		return "socketpair() failed";
 	for (int i = 0; i < 2; i++)
 		if (setsockopt(sv[i], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) &&
@@ -76,13 +84,21 @@ static void stream_close(struct chan *c)
 	free(s);
 }
 
+/* Bytes that read() or write() moved; none if it would have had to sleep. */
+static size_t moved(ssize_t n)
+{
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	if (n <= 0)
+		err(2, "read or write");
+	return n;
+}
+
 static void write_all(int fd, const u8 *p, size_t left)
 {
 	while (left) {
-		ssize_t n = write(fd, p, left);
+		size_t n = moved(write(fd, p, left));
 
-		if (n <= 0)
-			err(2, "write");
 		p += n;
 		left -= n;
 	}
@@ -94,11 +110,9 @@ static u32 read_units(int fd, u8 *p, size_t size, size_t most)
 	size_t have = 0;
 
 	do {
-		ssize_t n = read(fd, p + have, (have ? (have + size - 1) / size * size : most) - have);
+		size_t want = have ? (have + size - 1) / size * size : most;
 
-		if (n <= 0)
-			err(2, "read");
-		have += n;
+		have += moved(read(fd, p + have, want - have));
 	} while (have % size);
 	return have / size;
 }
@@ -154,6 +168,19 @@ static const struct ops pipe_ops = {
 
 static const struct ops unix_ops = {
 	.name = "unix", .sleeps = true, .put_only = true,
+	.open = unix_open, .close = stream_close, .put = stream_put,
+	.take = stream_take, .reply = stream_reply, .fetch = stream_fetch,
+};
+
+static const struct ops pipe_spin_ops = {
+	.name = "pipe-spin", .put_only = true,
+	.note = "pipe-spin, unix-spin: O_NONBLOCK, both sides call again at once, nobody is woken",
+	.open = pipe_open, .close = stream_close, .put = stream_put,
+	.take = stream_take, .reply = stream_reply, .fetch = stream_fetch,
+};
+
+static const struct ops unix_spin_ops = {
+	.name = "unix-spin", .put_only = true,
 	.open = unix_open, .close = stream_close, .put = stream_put,
 	.take = stream_take, .reply = stream_reply, .fetch = stream_fetch,
 };
@@ -322,5 +349,6 @@ static const struct ops futex_ops = {
 };
 
 const struct ops *const ipc_ops[] = {
-	&eventfd_ops, &futex_ops, &pipe_ops, &unix_ops, NULL
+	&eventfd_ops, &futex_ops, &pipe_ops, &unix_ops, &pipe_spin_ops,
+	&unix_spin_ops, NULL
 };
