@@ -20,6 +20,7 @@
 #define MAX_BATCH	256
 #define RING_SLOTS	1024
 #define MAX_ROUNDS	32
+#define MAX_OPS		64	/* transports */
 
 /**
  * struct record - what goes up: a request

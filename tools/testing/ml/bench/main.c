@@ -11,8 +11,6 @@
 
 #include "bench.h"
 
-#define MAX_OPS 64
-
 static const struct ops *all[MAX_OPS];
 static int nr_all;
 

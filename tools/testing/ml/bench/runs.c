@@ -162,6 +162,20 @@ static const char *open_chan(struct chan **cp, const struct ops *ops, u32 payloa
 	return why;
 }
 
+/* Every transport that does not open is named with its reason, but only once. */
+static void skip(const struct ops *ops, const char *why)
+{
+	static const struct ops *said[MAX_OPS];
+	int i = 0;
+
+	while (said[i] && said[i] != ops)
+		i++;
+	if (said[i])
+		return;
+	said[i] = ops;
+	report_skip(ops->name, why);
+}
+
 static u64 wrong(const struct chan *c)
 {
 	return c->wrong + c->wrong_taken;
@@ -315,8 +329,10 @@ static bool add(struct kase *k, const struct ops *ops, enum mode mode,
 		.mode = mode,
 	};
 	why = open_chan(&k->c, ops, payload);
-	if (why)
+	if (why) {
+		skip(ops, why);
 		return false;
+	}
 	k->block = size_block(k, mode <= ONEWAY ? plan->rtt_block : plan->stream_block,
 			      mode <= ONEWAY ? 40 : 15);
 	if (mode <= ONEWAY)
@@ -405,7 +421,7 @@ int run_quick(const struct ops **ops, int nr)
 
 		why = open_chan(&c, ops[i], 64);
 		if (why) {
-			report_skip(ops[i]->name, why);
+			skip(ops[i], why);
 			continue;
 		}
 		if (ops[i]->rtt || ops[i]->fetch) {
