@@ -219,6 +219,7 @@ static void out_latency(struct kase *k, const struct plan *plan, const char *wha
 	v = median(k->round, plan->rounds, &ci);
 	snprintf(metric, sizeof(metric), "%s_p50", what);
 	report(&k->w, metric, v, "ns", n, ci);
+	/* Of all samples of all rounds, so that max is the greatest there was. */
 	sort_u32(k->ns, n);
 	for (int i = 0; i < 3; i++) {
 		snprintf(metric, sizeof(metric), "%s_%s", what, name[i]);
