@@ -16,6 +16,7 @@
 #define HEADER_BYTES	32	/* of struct ml_lib_request */
 #define DECISION_BYTES	32	/* struct ml_lib_decision */
 #define MAX_PAYLOAD	256
+#define FEEDBACK_BYTES	48	/* struct ml_lib_feedback */
 #define MAX_RECORD	(HEADER_BYTES + MAX_PAYLOAD)
 #define MAX_BATCH	256
 #define RING_SLOTS	1024
@@ -94,6 +95,7 @@ struct chan {
  * @sleeps: a side with nothing to do sleeps
  * @rtt_only: it makes no sense to have several messages under way
  * @few: measured with 64 bytes of payload, one at a time and in batches of 32, only
+ * @payload: the only one that it can have, or 0
  * @put_only: it can send up without an answer, by @put and @take
  * @open: returns NULL, or why it cannot be measured here
  * @put: send up to @nr records (the next is @c->sent), return how many
@@ -116,6 +118,7 @@ struct ops {
 	bool sleeps;
 	bool rtt_only;
 	bool few;
+	u32 payload;
 	bool put_only;
 	const char *(*open)(struct chan *c);
 	void (*close)(struct chan *c);

@@ -28,7 +28,6 @@
 #define MAX_PRODUCERS	BPF_RINGS_MAPS
 #define BURST		256
 #define SLOTS		2048
-#define PAYLOAD		48	/* struct ml_lib_feedback */
 #define ID(producer)	((u64)(producer) << 40)
 
 struct run;
@@ -89,7 +88,7 @@ static const char *ml_open(struct run *r)
 	u32 nr = r->kind->each ? r->producers : 1;
 	struct kside_map map;
 
-	r->k = kside_new(nr, SLOTS, PAYLOAD, &map);
+	r->k = kside_new(nr, SLOTS, FEEDBACK_BYTES, &map);
 	if (!r->k)
 		return "no memory";
 	r->agent = (struct mlagent) { .nr_queues = nr, .queue = r->queue };
@@ -139,7 +138,7 @@ static void ml_consume(struct run *r)
 
 static int on_record(void *ctx, void *data, size_t size)
 {
-	u64 rec[(HEADER_BYTES + PAYLOAD) / 8];
+	u64 rec[(HEADER_BYTES + FEEDBACK_BYTES) / 8];
 
 	if (size == sizeof(rec)) {
 		memcpy(rec, data, sizeof(rec));
@@ -170,7 +169,7 @@ static const char *bpf_open(struct run *r)
 {
 	const char *why = NULL;
 
-	r->obj = bpf_rings_load(HEADER_BYTES + PAYLOAD, &why);
+	r->obj = bpf_rings_load(HEADER_BYTES + FEEDBACK_BYTES, &why);
 	if (!r->obj)
 		return why;
 	r->prog = bpf_program__fd(bpf_object__find_program_by_name(r->obj, "burst"));
@@ -329,7 +328,7 @@ int run_producers(const struct plan *plan)
 		}
 		for (int p = 0; p < 4; p++) {
 			struct measured w = {
-				.transport = kinds[k].name, .payload = PAYLOAD,
+				.transport = kinds[k].name, .payload = FEEDBACK_BYTES,
 				.cpus = producers[p],
 			};
 			u64 n = (u64)plan->rounds * plan->stream_block;
@@ -351,7 +350,7 @@ int quick_producers(void)
 	int bad = 0;
 
 	for (int k = 0; k < NR_KINDS; k++) {
-		struct measured w = { .transport = kinds[k].name, .payload = PAYLOAD,
+		struct measured w = { .transport = kinds[k].name, .payload = FEEDBACK_BYTES,
 				   .cpus = 4 };
 		const char *why;
 		double cost, rate = run_once(&kinds[k], 4, total, &cost, &why);

@@ -380,6 +380,8 @@ int run_throughput(const struct ops **ops, int nr, const struct plan *plan)
 	static const struct { u32 payload, depth; } at[] = {
 		{ 64, 1 }, { 64, 4 }, { 64, 16 }, { 64, 32 }, { 64, 64 },
 		{ 64, 256 }, { 16, 32 }, { 128, 32 }, { 256, 32 },
+		/* One way only, beside ml_report(). */
+		{ FEEDBACK_BYTES, 1 }, { FEEDBACK_BYTES, 32 }, { FEEDBACK_BYTES, 256 },
 	};
 	static struct kase k[256];
 	int n, bad = 0;
@@ -389,10 +391,13 @@ int run_throughput(const struct ops **ops, int nr, const struct plan *plan)
 		for (int i = 0; i < nr; i++) {
 			if (ops[i]->rtt_only)
 				continue;
+			if (ops[i]->payload && at[a].payload != ops[i]->payload)
+				continue;
 			if (ops[i]->few && (at[a].payload != 64 ||
 					    (at[a].depth != 1 && at[a].depth != 32)))
 				continue;
-			if (ops[i]->exchange || ops[i]->fetch)
+			if ((ops[i]->exchange || ops[i]->fetch) &&
+			    at[a].payload != FEEDBACK_BYTES)
 				n += add(&k[n], ops[i], EXCHANGE, at[a].payload,
 					 at[a].depth, plan);
 			if (ops[i]->kernel)
@@ -414,13 +419,16 @@ int run_quick(const struct ops **ops, int nr)
 	int bad = 0;
 
 	for (int i = 0; i < nr; i++) {
-		struct measured w = { .transport = ops[i]->name, .payload = 64 };
+		struct measured w = {
+			.transport = ops[i]->name,
+			.payload = ops[i]->payload ? ops[i]->payload : 64,
+		};
 		u32 each = ops[i]->sleeps || ops[i]->kernel ? 2000 : 20000;
 		u64 got, want = 0;
 		const char *why;
 		struct chan *c;
 
-		why = open_chan(&c, ops[i], 64);
+		why = open_chan(&c, ops[i], w.payload);
 		if (why) {
 			skip(ops[i], why);
 			continue;

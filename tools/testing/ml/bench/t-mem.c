@@ -196,11 +196,13 @@ struct ck {
 };
 
 struct rec16 { u64 w[(HEADER_BYTES + 16) / 8]; };
+struct rec48 { u64 w[(HEADER_BYTES + 48) / 8]; };
 struct rec64 { u64 w[(HEADER_BYTES + 64) / 8]; };
 struct rec128 { u64 w[(HEADER_BYTES + 128) / 8]; };
 struct rec256 { u64 w[(HEADER_BYTES + 256) / 8]; };
 
 CK_RING_PROTOTYPE(rec16, rec16)
+CK_RING_PROTOTYPE(rec48, rec48)
 CK_RING_PROTOTYPE(rec64, rec64)
 CK_RING_PROTOTYPE(rec128, rec128)
 CK_RING_PROTOTYPE(rec256, rec256)
@@ -222,6 +224,7 @@ static bool ck_enqueue(struct chan *c, struct ck *k, const struct record *r)
 {
 	switch (c->payload) {
 	case 16: return ck_ring_enqueue_spsc_rec16(&k->up, k->up_buffer, (void *)r);
+	case 48: return ck_ring_enqueue_spsc_rec48(&k->up, k->up_buffer, (void *)r);
 	case 64: return ck_ring_enqueue_spsc_rec64(&k->up, k->up_buffer, (void *)r);
 	case 128: return ck_ring_enqueue_spsc_rec128(&k->up, k->up_buffer, (void *)r);
 	default: return ck_ring_enqueue_spsc_rec256(&k->up, k->up_buffer, (void *)r);
@@ -232,6 +235,7 @@ static bool ck_dequeue(struct chan *c, struct ck *k, struct record *r)
 {
 	switch (c->payload) {
 	case 16: return ck_ring_dequeue_spsc_rec16(&k->up, k->up_buffer, (void *)r);
+	case 48: return ck_ring_dequeue_spsc_rec48(&k->up, k->up_buffer, (void *)r);
 	case 64: return ck_ring_dequeue_spsc_rec64(&k->up, k->up_buffer, (void *)r);
 	case 128: return ck_ring_dequeue_spsc_rec128(&k->up, k->up_buffer, (void *)r);
 	default: return ck_ring_dequeue_spsc_rec256(&k->up, k->up_buffer, (void *)r);

@@ -4,6 +4,7 @@
  *
  *	ml_lib		ml_submit() ... ml_advice_read(); both sides spin
  *	ml_lib-sleep	the same; the agent sleeps by the protocol of its library
+ *	ml_report	ml_report(), which needs no answer; both sides spin
  *	ml_decide	the synchronous call; the caller sleeps, the agent spins
  *	ml_decide-sleep	both sleep
  *	ml_ring		the two rings without what the core does around them
@@ -135,8 +136,18 @@ static void ml_sleep(struct ml *m)
 	mlagent_sleep_end(&m->agent);
 }
 
+static u32 report_put(struct chan *c, u32 nr)
+{
+	struct ml *m = c->priv;
+	u32 n;
+
+	for (n = 0; n < nr && kside_report(m->k, c->sent); n++)
+		c->sent++;
+	return n;
+}
+
 /* As the agent: copy the features into the batch, then give the slots back. */
-static u32 ml_take(struct chan *c, struct record *rec, u32 nr)
+static inline u32 take_records(struct chan *c, struct record *rec, u32 nr, bool feedback)
 {
 	const struct ml_lib_request *req[MAX_BATCH];
 	struct ml *m = c->priv;
@@ -147,6 +158,9 @@ static u32 ml_take(struct chan *c, struct record *rec, u32 nr)
 		rec[i].cookie = req[i]->cookie;
 		rec[i].proxy = req[i]->proxy;
 		memcpy(rec[i].word, req[i]->payload, c->payload);
+		/* The inverted number is not the last that feedback has, but @extra. */
+		if (feedback)
+			rec[i].word[FEEDBACK_BYTES / 8 - 1] = rec[i].word[2];
 		check_record(c, &rec[i]);
 	}
 	if (n)
@@ -154,6 +168,16 @@ static u32 ml_take(struct chan *c, struct record *rec, u32 nr)
 	else if (m->agent_sleeps)
 		ml_sleep(m);
 	return n;
+}
+
+static u32 ml_take(struct chan *c, struct record *rec, u32 nr)
+{
+	return take_records(c, rec, nr, false);
+}
+
+static u32 report_take(struct chan *c, struct record *rec, u32 nr)
+{
+	return take_records(c, rec, nr, true);
 }
 
 static bool ml_ready(struct chan *c, u32 nr)
@@ -221,6 +245,13 @@ static const struct ops ml_lib = {
 	.name = "ml_lib", .open = ml_open, .close = ml_close,
 	.put = ml_put, .ready = ml_ready, .take = ml_take, .reply = ml_reply,
 	.fetch = ml_fetch,
+};
+
+static const struct ops ml_report_ops = {
+	.name = "ml_report", .payload = FEEDBACK_BYTES, .put_only = true,
+	.note = "ml_report: feedback records of 48 bytes, the one thing that goes up and needs no answer",
+	.open = ml_open, .close = ml_close,
+	.put = report_put, .ready = ml_ready, .take = report_take,
 };
 
 static const struct ops ml_lib_sleep = {
@@ -463,6 +494,6 @@ static const struct ops ml_ring_clock = {
 };
 
 const struct ops *const ml_ops[] = {
-	&ml_lib, &ml_ring, &ml_ring_eager, &ml_ring_barrier, &ml_ring_lock, &ml_ring_clock,
-	&ml_lib_sleep, &ml_decide_spin, &ml_decide_sleep, NULL
+	&ml_lib, &ml_report_ops, &ml_ring, &ml_ring_eager, &ml_ring_barrier, &ml_ring_lock,
+	&ml_ring_clock, &ml_lib_sleep, &ml_decide_spin, &ml_decide_sleep, NULL
 };
