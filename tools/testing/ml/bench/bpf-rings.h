@@ -6,13 +6,15 @@
 #include "ml_kernel.h"
 
 #define BPF_RINGS_MAPS	8
+#define BPF_BURST	256
+#define BPF_BURSTS	8	/* most in a run */
 
 struct bpf_object;
 
 /* struct args of rings.bpf.c */
 struct bpf_args {
-	u64 nr, sent, got, wrong, ns;
-	u32 depth, map;
+	u64 nr, sent, got, wrong, ns[BPF_BURSTS];
+	u32 depth, map, bursts;
 };
 
 /* For records of @bytes; NULL and the reason if it cannot be. */

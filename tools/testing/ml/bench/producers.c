@@ -26,18 +26,23 @@
 #include "kside.h"
 
 #define MAX_PRODUCERS	BPF_RINGS_MAPS
-#define BURST		256
+#define BURST		BPF_BURST
 #define SLOTS		2048
 #define ID(producer)	((u64)(producer) << 40)
 
 struct run;
+struct producer;
 
-/* How a kind of queue is used. @burst returns how many records went through. */
+/*
+ * How a kind of queue is used. @burst sends up to @nr records, of @most at a time,
+ * returns how many went through, and notes the cost of each complete burst.
+ */
 struct kind {
 	const char *name;
 	bool each;
+	u32 most;
 	const char *(*open)(struct run *r);
-	u32 (*burst)(struct run *r, u32 id, u64 n, u32 nr, double *ns);
+	u32 (*burst)(struct producer *p, u64 n, u32 nr);
 	void (*consume)(struct run *r);
 	void (*close)(struct run *r);
 };
@@ -69,6 +74,11 @@ struct run {
 	struct ring_buffer *rb;
 	int prog;
 };
+
+static void add_cost(struct producer *p, double ns)
+{
+	p->cost[p->nr_cost++] = ns / BURST;
+}
 
 /* Every producer's records come complete and in order. */
 static void check(struct run *r, u64 n, u64 again)
@@ -105,17 +115,18 @@ static void ml_close(struct run *r)
 	kside_free(r->k);
 }
 
-static u32 ml_burst(struct run *r, u32 id, u64 n, u32 nr, double *ns)
+static u32 ml_burst(struct producer *p, u64 n, u32 nr)
 {
 	u64 t;
 	u32 i;
 
-	kside_cpu(id);
+	kside_cpu(p->id);
 	t = tsc();
 	for (i = 0; i < nr; i++)
-		if (!kside_report(r->k, ID(id) | (n + i)))
+		if (!kside_report(p->run->k, ID(p->id) | (n + i)))
 			break;
-	*ns = (tsc() - t) / tsc_ghz;
+	if (i == BURST)
+		add_cost(p, (tsc() - t) / tsc_ghz);
 	return i;
 }
 
@@ -186,17 +197,20 @@ static void bpf_close(struct run *r)
 	bpf_object__close(r->obj);
 }
 
-static u32 bpf_burst(struct run *r, u32 id, u64 n, u32 nr, double *ns)
+/* Several bursts for each syscall, which would be up to a tenth of the time. */
+static u32 bpf_burst(struct producer *p, u64 n, u32 nr)
 {
+	u64 begin = ID(p->id) | n;
 	struct bpf_args args = {
-		.nr = nr, .sent = ID(id) | n,
-		.map = r->kind->each ? id + 1 : 0,
+		.nr = begin + nr, .sent = begin,
+		.map = p->run->kind->each ? p->id + 1 : 0,
 	};
 
-	if (bpf_rings_run(r->prog, &args))
+	if (bpf_rings_run(p->run->prog, &args))
 		errx(2, "bpf: the program does not run");
-	*ns = args.ns;
-	return args.sent - (ID(id) | n);
+	for (u32 i = 0; i < args.bursts; i++)
+		add_cost(p, args.ns[i]);
+	return args.sent - begin;
 }
 
 static void bpf_consume(struct run *r)
@@ -213,14 +227,12 @@ static void *produce(void *arg)
 	while (!r->go)
 		sched_yield();
 	while (n < p->nr) {
-		u32 nr = p->nr - n < BURST ? p->nr - n : BURST;
-		double ns;
-		u32 done = r->kind->burst(r, p->id, n, nr, &ns);
+		u32 most = r->kind->most;
+		u32 nr = p->nr - n < most ? p->nr - n : most;
+		u32 done = r->kind->burst(p, n, nr);
 
 		n += done;
-		if (done == BURST)
-			p->cost[p->nr_cost++] = ns / BURST;
-		else
+		if (done < nr)
 			sched_yield();
 	}
 	return NULL;
@@ -293,10 +305,12 @@ static double run_once(const struct kind *kind, u32 producers, u64 total,
 }
 
 static const struct kind kinds[] = {
-	{ "ml_lib-shared", false, ml_open, ml_burst, ml_consume, ml_close },
-	{ "ml_lib-each", true, ml_open, ml_burst, ml_consume, ml_close },
-	{ "bpf-ringbuf-shared", false, bpf_open, bpf_burst, bpf_consume, bpf_close },
-	{ "bpf-ringbuf-each", true, bpf_open, bpf_burst, bpf_consume, bpf_close },
+	{ "ml_lib-shared", false, BURST, ml_open, ml_burst, ml_consume, ml_close },
+	{ "ml_lib-each", true, BURST, ml_open, ml_burst, ml_consume, ml_close },
+	{ "bpf-ringbuf-shared", false, BPF_BURSTS * BURST,
+	  bpf_open, bpf_burst, bpf_consume, bpf_close },
+	{ "bpf-ringbuf-each", true, BPF_BURSTS * BURST,
+	  bpf_open, bpf_burst, bpf_consume, bpf_close },
 };
 
 #define NR_KINDS	((int)(sizeof(kinds) / sizeof(kinds[0])))
