@@ -70,6 +70,7 @@
  * them back.
  */
 #define ML_RING_AHEAD	2
+#define ML_RING_LINE	64	/* bytes; where lines are longer, one is asked for twice */
 
 /**
  * struct ml_ring_prod - private state of a producer
@@ -138,8 +139,8 @@ static inline void ml_ring_prod_publish(struct ml_ring_prod *r, void *slot)
 
 	r->pos++;
 	smp_store_release((u32 *)slot, r->pos);				/* (A) */
-	prefetchw(ahead);
-	prefetchw(ahead + r->slot_size - 1);
+	for (u32 at = 0; at < r->slot_size; at += ML_RING_LINE)
+		prefetchw(ahead + at);
 }
 
 /**
