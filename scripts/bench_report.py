@@ -88,13 +88,16 @@ def made(transport, cpus, metric="producers_throughput"):
 # Whatever carries content and has batches. uring-nop and uring-sqpoll carry
 # none, which is not what is compared; uring-msg and netlink have round trips
 # only; memcpy is the bound. The pipe and the socket are rings of the kernel's.
-CARRIERS = ["ck_ring", "bpf-ringbuf", "pipe", "unix"]
+CARRIERS = ["ck_ring", "bpf-ringbuf", "bpf-ringbuf+eager", "pipe", "pipe-spin", "unix",
+            "unix-spin"]
 
 TARGETS = [
     Target("native", "round trip p50 / bare ping-pong, 64 bytes",
            dict(transport="ml_lib", metric="rtt_per_pingpong", payload=64), "<=", 2.0),
     Target("native", "ring.h alone, one way / memcpy",
            rate("ml_ring", "bound_oneway", payload=64), ">=", 0.5),
+    Target("native", "feedback, batch 32, one way / memcpy",
+           rate("ml_report", "bound_oneway"), ">=", 0.5),
     Target("native", "one producer / BPF ringbuf", made("ml_lib-each", 1), ">=", 1.0,
            made("bpf-ringbuf-shared", 1)),
 ]
@@ -122,7 +125,7 @@ for n in 4, 8:
 TARGETS += [
     Target("native", f"round trip of {other} / ours", rtt(other, payload=64), ">=", 5.0,
            rtt("ml_lib", payload=64))
-    for other in ("netlink-genl", "netlink-ack", "pipe", "unix")]
+    for other in ("netlink-genl", "netlink-ack", "pipe", "pipe-spin", "unix", "unix-spin")]
 TARGETS += [
     # Not against one: its records cross to the other CPU, while several
     # producers on two CPUs share one with their consumer.
