@@ -57,7 +57,7 @@ static struct options {
 	bool poll;
 } opt = {
 	.slots = 256,
-	.batch = 32,
+	.batch = 64,
 	.spin_us = 200,
 	.mode = KEEP_MODE,
 	.user = "nobody",
@@ -79,7 +79,7 @@ static const struct argp_option options[] = {
 	{ "record", 'r', "PREFIX", 0, "Record requests, decisions and feedback to PREFIX-*.npy", 2 },
 	{ "queues", KEY_QUEUES, "N", 0, "Queues [one per possible CPU]", 3 },
 	{ "slots", KEY_SLOTS, "N", 0, "Slots of each ring, a power of two [256]", 3 },
-	{ "batch", KEY_BATCH, "N", 0, "Most requests in one evaluation [32]", 3 },
+	{ "batch", KEY_BATCH, "N", 0, "Most requests in one evaluation [64]", 3 },
 	{ "spin-us", KEY_SPIN, "N", 0, "Poll the rings this long without work before sleeping [200]", 3 },
 	{ "cpu", KEY_CPU, "LIST", 0, "Run on these CPUs, like 0-3,8", 3 },
 	{ "no-uring", KEY_NO_URING, NULL, 0, "Use poll() instead of io_uring", 3 },

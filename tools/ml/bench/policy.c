@@ -28,13 +28,15 @@ static const struct policy {
 	{ "at most 4",			4,	0 },
 	{ "at most 8",			8,	0 },
 	{ "at most 16",			16,	0 },
-	{ "at most 32 (default)",	32,	0 },
-	{ "at most 64",			64,	0 },
+	{ "at most 32",			32,	0 },
+	{ "at most 64 (default)",	64,	0 },
 	{ "at most 128",		128,	0 },
 	{ "at most 256",		256,	0 },
-	{ "wait 20 us for 32",		32,	20000 },
-	{ "wait 100 us for 32",		32,	100000 },
+	{ "wait 20 us for 64",		64,	20000 },
+	{ "wait 100 us for 64",		64,	100000 },
 };
+
+#define DEFAULT		64
 
 #define NR_POLICIES	(sizeof(policies) / sizeof(policies[0]))
 
@@ -165,7 +167,7 @@ int bench_policy(struct bench *b)
 	}
 	for (unsigned int i = 0; i < NR_POLICIES; i++) {
 		print(b, &policies[i], "throughput", "1/s", most[i]);
-		if (policies[i].batch == 32 && !policies[i].hold_ns)
+		if (policies[i].batch == DEFAULT && !policies[i].hold_ns)
 			full = median(most[i], ROUNDS, &ci);
 	}
 	for (unsigned int i = 0; i < NR_LOADS; i++)
