@@ -134,12 +134,15 @@ static inline int ml_ring_prod_next(struct ml_ring_prod *r, void **slot)
  */
 static inline void ml_ring_prod_publish(struct ml_ring_prod *r, void *slot)
 {
+	u32 size = r->slot_size;
 	char *ahead = (char *)r->slots +
-		      (size_t)((r->pos + ML_RING_AHEAD) & r->mask) * r->slot_size;
+		      (size_t)((r->pos + ML_RING_AHEAD) & r->mask) * size;
 
 	r->pos++;
 	smp_store_release((u32 *)slot, r->pos);				/* (A) */
-	for (u32 at = 0; at < r->slot_size; at += ML_RING_LINE)
+	prefetchw(ahead);
+	prefetchw(ahead + size - 1);
+	for (u32 at = ML_RING_LINE; at + ML_RING_LINE < size; at += ML_RING_LINE)
 		prefetchw(ahead + at);
 }
 
