@@ -447,18 +447,22 @@ void ml_queue_purge(struct ml_queue *q, int slot, enum ml_lib_counter why)
  * ml_queue_ready() - is there something for the agent?
  * @q: the queue
  *
- * What is published after this sees need_wakeup as the caller of poll() left it.
+ * What is published after this sees need_wakeup as the caller of poll() left it,
+ * and wakes the caller if there is nothing now. Also one who has been woken with
+ * that number already: by a record that it took before poll() looked for it.
  *
  * Context: Process. Wrong while the agent moves on, which is its own affair.
  */
 bool ml_queue_ready(struct ml_queue *q)
 {
-	u32 pos;
+	bool ready;
 
 	raw_spin_lock_irq(&q->lock);				/* (D) */
-	pos = q->req.pos;
+	ready = q->req.pos != READ_ONCE(q->rw->req_cons);
+	if (!ready)
+		q->woken = 0;
 	raw_spin_unlock_irq(&q->lock);
-	return pos != READ_ONCE(q->rw->req_cons);
+	return ready;
 }
 
 /**

@@ -37,7 +37,7 @@ struct ml_session;
  * @looked_ns: when a submitter last looked for decisions
  * @synced_ns: when @mono was last worked out
  * @mono: CLOCK_MONOTONIC minus local_clock()
- * @woken: the last value of need_wakeup that was honoured
+ * @woken: the value of need_wakeup that was honoured since poll() found nothing
  * @waiters: threads in ml_decide()
  * @unmatched: decisions that answered no request
  * @batch: copies of the decisions that are being looked at; not on the stack,

@@ -43,6 +43,8 @@
  *
  * (D) whoever has the lock second sees what the first wrote before.
  *
+ * tools/testing/ml/wakeup.pml is a model of both.
+ *
  * What the peer writes is the consumer's position (towards a producer) and
  * sequences and content (towards a consumer). Each is loaded once. A position
  * that claims more than was produced is refused with -EPROTO. A forged sequence

@@ -859,6 +859,35 @@ static void loop_wakeup(struct kunit *test)
 	remove_wait_queue(&l->s->poll_wq, &sleeper.entry);
 }
 
+/*
+ * The agent takes a record before the submitter looks whether it sleeps. It is woken
+ * for nothing, and has to be woken again with the same number.
+ */
+static void loop_wakes_again(struct kunit *test)
+{
+	struct loop *l = test->priv;
+	struct ml_queue *q = &l->s->queues[0];
+	struct sleeper sleeper = {};
+
+	init_waitqueue_func_entry(&sleeper.entry, sleeper_wake);
+	add_wait_queue(&l->s->poll_wq, &sleeper.entry);
+	WRITE_ONCE(q->rw->need_wakeup, 1);
+	for (u32 i = 1; i <= 3; i++) {
+		KUNIT_EXPECT_NE(test, ml_submit(&loop_proxy, 0, ID, &features),
+				0ULL);
+		/* What it has not taken, it need not be woken for again. */
+		KUNIT_EXPECT_TRUE(test, ml_queue_ready(q));
+		KUNIT_EXPECT_NE(test, ml_submit(&loop_proxy, 0, ID, &features),
+				0ULL);
+		irq_work_sync(&l->s->wake);
+		KUNIT_EXPECT_EQ(test, sleeper.wakes, i);
+		while (agent_take(l))
+			;
+		KUNIT_EXPECT_FALSE(test, ml_queue_ready(q));
+	}
+	remove_wait_queue(&l->s->poll_wq, &sleeper.entry);
+}
+
 /* An agent that answers as soon as somebody waits. */
 static int decide_agent(void *data)
 {
@@ -1139,6 +1168,7 @@ static struct kunit_case loop_cases[] = {
 	KUNIT_CASE(loop_unregister),
 	KUNIT_CASE(loop_restart),
 	KUNIT_CASE(loop_wakeup),
+	KUNIT_CASE(loop_wakes_again),
 	KUNIT_CASE(loop_decide),
 	KUNIT_CASE(loop_answer_last),
 	KUNIT_CASE(loop_detached_waiter),
