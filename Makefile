@@ -27,7 +27,7 @@ test-mutations: ## break lib/ml on purpose and see the tests notice
 	@scripts/test-mutations
 demo: setup ## show a model in charge of readahead
 	@scripts/demo
-bench: setup ## measure the rings, and what they cost [KVM=1 KDIR=~/linux]
+bench: ## measure the rings, and what they cost [KVM=1 KDIR=~/linux]
 	@scripts/bench
 bench-quick: ## only whether every transport of the benchmark delivers
 	@scripts/bench --quick
