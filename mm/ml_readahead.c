@@ -776,8 +776,8 @@ static int ml_ra_victim(struct ml_ra_table *t, u32 set, u32 now)
 
 /*
  * Begin an entry for a file: in @slot, where one of its own has outlived itself,
- * or wherever there is room if @slot is -1. Returns its slot, or -1 if all that
- * the file can have are in use.
+ * or wherever there is room if @slot is -1. Under the lock. Returns its slot, or
+ * -1 if all that the file can have are in use.
  */
 static noinline int ml_ra_new(struct ml_ra_table *t, u32 set,
 			      const struct file_ra_state *ra, int slot, u32 now)
