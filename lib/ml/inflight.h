@@ -6,10 +6,10 @@
  * generation, never by a pointer. Its cookie goes out with the request and has
  * to come back unchanged:
  *
- *	63    48 47    32 31             0
- *	+-------+--------+----------------+
- *	| queue | index  |      seq       |	seq is never 0
- *	+-------+--------+----------------+
+ *	63    48 47                       0
+ *	+-------+-----------------+-------+	index has as many bits as the
+ *	| queue |   generation    | index |	number of entries needs, and
+ *	+-------+-----------------+-------+	cookies are counted up
  *
  * An entry is freed by the first decision that names its cookie, so a second
  * one, or one for an entry that has been given away since, does not match. An
@@ -19,7 +19,6 @@
 #ifndef _ML_INFLIGHT_H
 #define _ML_INFLIGHT_H
 
-#include <linux/nospec.h>
 #include <linux/types.h>
 
 /**
@@ -70,57 +69,50 @@ static inline bool ml_inflight_settled(const struct ml_inflight_entry *e)
  * struct ml_inflight - in-flight table
  * @entry: the entries
  * @mask: their number - 1
- * @next: where to look for a free entry
- * @seq: last sequence number given out
- * @queue: index of the queue
+ * @next: cookie of the next request, and by that the next entry
  */
 struct ml_inflight {
 	struct ml_inflight_entry *entry;
 	u32 mask;
-	u32 next;
-	u32 seq;
-	u16 queue;
+	u64 next;
 };
 
-/* How many entries ml_inflight_take() looks at. */
+/* How many entries ml_inflight_make_room() looks at. */
 #define ML_INFLIGHT_PROBES	8
 
 int ml_inflight_init(struct ml_inflight *t, u16 queue, u32 nr);
 void ml_inflight_destroy(struct ml_inflight *t);
+bool ml_inflight_make_room(struct ml_inflight *t, u64 now, s32 *evicted);
 
-/* Both are on the path of every request, hence inline. */
+/* What follows is on the path of every request, hence inline. */
 
 /**
- * ml_inflight_take() - take an entry
+ * ml_inflight_has_room() - is the next entry free?
  * @t: the table
- * @now: time in ns
- * @evicted: set to the proxy slot of an overdue entry that had to go, or -1
  *
- * Decisions come back roughly in order, so the entries are taken in turn; a few
- * that are still in use are stepped over.
+ * Decisions come back roughly in order, so that it usually is; otherwise see
+ * ml_inflight_make_room().
  *
  * Context: Any, under the queue's lock.
- * Return: an entry with its cookie set, or NULL if none is free.
  */
-static inline struct ml_inflight_entry *
-ml_inflight_take(struct ml_inflight *t, u64 now, s32 *evicted)
+static inline bool ml_inflight_has_room(const struct ml_inflight *t)
 {
-	*evicted = -1;
-	for (int probe = 0; probe < ML_INFLIGHT_PROBES; probe++) {
-		u32 index = t->next++ & t->mask;
-		struct ml_inflight_entry *e = &t->entry[index];
+	return !t->entry[t->next & t->mask].cookie;
+}
 
-		if (e->cookie) {
-			if (now <= e->deadline_ns || ml_inflight_settled(e))
-				continue;
-			*evicted = e->slot;
-		}
-		if (!++t->seq)
-			t->seq = 1;
-		e->cookie = (u64)t->queue << 48 | (u64)index << 32 | t->seq;
-		return e;
-	}
-	return NULL;
+/**
+ * ml_inflight_take() - take the next entry
+ * @t: the table; there is room
+ *
+ * Context: Any, under the queue's lock.
+ * Return: the entry, with its cookie set.
+ */
+static inline struct ml_inflight_entry *ml_inflight_take(struct ml_inflight *t)
+{
+	struct ml_inflight_entry *e = &t->entry[t->next & t->mask];
+
+	e->cookie = t->next++;
+	return e;
 }
 
 /**
@@ -128,20 +120,17 @@ ml_inflight_take(struct ml_inflight *t, u64 now, s32 *evicted)
  * @t: the table
  * @cookie: what the agent sent
  *
+ * The mask bounds the index, also of speculative loads.
+ *
  * Context: Any, under the queue's lock.
  * Return: the entry, or NULL. The caller frees it by clearing its cookie.
  */
 static inline struct ml_inflight_entry *
 ml_inflight_find(struct ml_inflight *t, u64 cookie)
 {
-	u32 index = (cookie >> 32) & 0xffff;
-	struct ml_inflight_entry *e;
+	struct ml_inflight_entry *e = &t->entry[cookie & t->mask];
 
-	if (!cookie || index > t->mask)
-		return NULL;
-	index = array_index_nospec(index, t->mask + 1);
-	e = &t->entry[index];
-	return e->cookie == cookie ? e : NULL;
+	return cookie && e->cookie == cookie ? e : NULL;
 }
 
 #endif /* _ML_INFLIGHT_H */

@@ -9,7 +9,6 @@
 
 #include <linux/errno.h>
 #include <linux/log2.h>
-#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/string.h>
@@ -73,8 +72,6 @@ static u64 elapsed(u64 now, u64 since)
 int ml_queue_init(struct ml_queue *q, struct ml_session *s, u16 index,
 		  void *ro, void *rw, u32 nr_slots, u32 slot_size)
 {
-	int err;
-
 	raw_spin_lock_init(&q->lock);
 	q->session = s;
 	sync_clocks(q);
@@ -92,10 +89,7 @@ int ml_queue_init(struct ml_queue *q, struct ml_session *s, u16 index,
 		.mask = nr_slots - 1,
 		.slot_size = sizeof(struct ml_lib_decision),
 	};
-	err = ml_inflight_init(&q->inflight, index, nr_slots);
-	/* Clients may still report with the cookies of the session before. */
-	q->inflight.seq = get_random_u32();
-	return err;
+	return ml_inflight_init(&q->inflight, index, nr_slots);
 }
 
 /**
@@ -265,6 +259,23 @@ drop:
 	return NULL;
 }
 
+/* Find an in-flight entry where the next one is in use. */
+static noinline bool make_room(struct ml_queue *q, u64 now)
+{
+	bool room, again = false;
+	s32 evicted;
+
+	do {
+		room = ml_inflight_make_room(&q->inflight, now, &evicted);
+		if (evicted >= 0)
+			ml_drop(q->session->attached[evicted],
+				ML_LIB_CNT_DEADLINE);
+		/* Behind a look that was put off, some wait to be freed. */
+		again = !room && !again && drain(q, now);
+	} while (again);
+	return room;
+}
+
 /**
  * ml_queue_submit() - send a request
  * @q: the queue
@@ -285,7 +296,6 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 	struct ml_lib_request *r;
 	unsigned long flags;
 	u64 cookie = 0, now;
-	s32 evicted;
 
 	raw_spin_lock_irqsave(&q->lock, flags);
 	/* Under the lock, so that no request is younger than now. */
@@ -296,16 +306,11 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 	r = reserve(q, core, ML_LIB_RECORD_REQUEST, bytes, id, now);
 	if (!r)
 		goto out;
-	e = ml_inflight_take(&q->inflight, now, &evicted);
-	/* Behind a look that was put off, entries may be waiting to be freed. */
-	if (unlikely(!e) && drain(q, now))
-		e = ml_inflight_take(&q->inflight, now, &evicted);
-	if (evicted >= 0)
-		ml_drop(q->session->attached[evicted], ML_LIB_CNT_DEADLINE);
-	if (!e) {
+	if (unlikely(!ml_inflight_has_room(&q->inflight)) && !make_room(q, now)) {
 		ml_drop(core, ML_LIB_CNT_INFLIGHT_FULL);
 		goto out;	/* an unpublished slot is simply used again */
 	}
+	e = ml_inflight_take(&q->inflight);
 	cookie = e->cookie;
 	r->cookie = cookie;
 	memcpy(r->payload, features, bytes);

@@ -98,6 +98,16 @@ static bool charge(void)
 	return true;
 }
 
+static noinline bool make_room(u64 now)
+{
+	s32 evicted;
+	bool room = ml_inflight_make_room(&inflight, now, &evicted);
+
+	if (evicted >= 0)
+		counter[ML_LIB_CNT_DEADLINE]++;
+	return room;
+}
+
 /**
  * ml_bench_open_request() - begin a request
  * @obj: what it is about
@@ -109,7 +119,6 @@ static bool charge(void)
 bool ml_bench_open_request(u32 obj, struct ml_bench_request *r)
 {
 	struct ml_inflight_entry *e;
-	s32 evicted;
 	u64 now;
 
 	if (ml_bench_bare) {
@@ -120,13 +129,11 @@ bool ml_bench_open_request(u32 obj, struct ml_bench_request *r)
 	now = local_clock();
 	if (!charge())
 		return false;
-	e = ml_inflight_take(&inflight, now, &evicted);
-	if (evicted >= 0)
-		counter[ML_LIB_CNT_DEADLINE]++;
-	if (!e) {
+	if (unlikely(!ml_inflight_has_room(&inflight)) && !make_room(now)) {
 		counter[ML_LIB_CNT_INFLIGHT_FULL]++;
 		return false;
 	}
+	e = ml_inflight_take(&inflight);
 	e->time_ns = now;
 	e->deadline_ns = now + DEADLINE_NS;
 	e->obj = obj;

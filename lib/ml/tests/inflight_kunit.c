@@ -2,7 +2,7 @@
 /* KUnit tests of the in-flight table. */
 
 #include <kunit/test.h>
-#include <linux/ml_lib.h>
+#include <linux/minmax.h>
 
 #include "../inflight.h"
 
@@ -20,6 +20,12 @@ static int inflight_init(struct kunit *test)
 	return ml_inflight_init(t, QUEUE, NR_ENTRIES);
 }
 
+/* The entry whose turn it is after so many others. */
+static struct ml_inflight_entry *ahead(struct ml_inflight *t, u32 n)
+{
+	return &t->entry[(t->next + n) % NR_ENTRIES];
+}
+
 static void inflight_exit(struct kunit *test)
 {
 	if (test->priv)
@@ -28,11 +34,13 @@ static void inflight_exit(struct kunit *test)
 
 static struct ml_inflight_entry *take(struct ml_inflight *t, u64 now)
 {
+	struct ml_inflight_entry *e;
 	s32 evicted;
-	struct ml_inflight_entry *e = ml_inflight_take(t, now, &evicted);
 
-	if (e)
-		e->deadline_ns = DEADLINE;
+	if (!ml_inflight_has_room(t) && !ml_inflight_make_room(t, now, &evicted))
+		return NULL;
+	e = ml_inflight_take(t);
+	e->deadline_ns = DEADLINE;
 	return e;
 }
 
@@ -45,7 +53,6 @@ static void inflight_find(struct kunit *test)
 		e[i] = take(t, 0);
 		KUNIT_ASSERT_NOT_NULL(test, e[i]);
 		KUNIT_EXPECT_EQ(test, e[i]->cookie >> 48, (u64)QUEUE);
-		KUNIT_EXPECT_NE(test, (u32)e[i]->cookie, 0);
 		for (int j = 0; j < i; j++) {
 			KUNIT_EXPECT_PTR_NE(test, e[i], e[j]);
 			KUNIT_EXPECT_NE(test, e[i]->cookie, e[j]->cookie);
@@ -91,10 +98,11 @@ static void inflight_foreign(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, ml_inflight_find(t, c ^ (1ULL << 48)));
 	KUNIT_EXPECT_NULL(test, ml_inflight_find(t, c ^ (1ULL << 63)));
 	KUNIT_EXPECT_NULL(test, ml_inflight_find(t, c ^ (1ULL << 32)));
-	KUNIT_EXPECT_NULL(test, ml_inflight_find(t, c + (16ULL << 32)));
-	KUNIT_EXPECT_NULL(test, ml_inflight_find(t, c | 0xffffULL << 32));
+	/* Of the same entry and of others, taken or not. */
+	KUNIT_EXPECT_NULL(test, ml_inflight_find(t, c + NR_ENTRIES));
+	KUNIT_EXPECT_NULL(test, ml_inflight_find(t, c - NR_ENTRIES));
 	KUNIT_EXPECT_NULL(test, ml_inflight_find(t, c + 1));
-	KUNIT_EXPECT_NULL(test, ml_inflight_find(t, c & ~0xffffffffULL));
+	KUNIT_EXPECT_NULL(test, ml_inflight_find(t, c % NR_ENTRIES));
 	KUNIT_EXPECT_PTR_EQ(test, ml_inflight_find(t, c), e);
 }
 
@@ -110,15 +118,20 @@ static void inflight_deadline(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, e);
 		e->slot = i + 10;
 	}
-	old = t->entry[0].cookie;
-	KUNIT_EXPECT_NULL(test, ml_inflight_take(t, DEADLINE, &evicted));
-	KUNIT_EXPECT_EQ(test, evicted, -1);
-	KUNIT_EXPECT_NULL(test, ml_inflight_take(t, DEADLINE, &evicted));
+	e = ahead(t, 0);
+	old = e->cookie;
+	for (int i = 0; i < NR_ENTRIES / ML_INFLIGHT_PROBES; i++) {
+		KUNIT_EXPECT_FALSE(test, ml_inflight_make_room(t, DEADLINE,
+							       &evicted));
+		KUNIT_EXPECT_EQ(test, evicted, -1);
+	}
+	KUNIT_EXPECT_PTR_EQ(test, ml_inflight_find(t, old), e);
 
-	e = ml_inflight_take(t, DEADLINE + 1, &evicted);
-	KUNIT_ASSERT_PTR_EQ(test, e, &t->entry[0]);
+	KUNIT_EXPECT_TRUE(test, ml_inflight_make_room(t, DEADLINE + 1, &evicted));
 	KUNIT_EXPECT_EQ(test, evicted, 10);
 	KUNIT_EXPECT_NULL(test, ml_inflight_find(t, old));
+	KUNIT_EXPECT_TRUE(test, ml_inflight_has_room(t));
+	KUNIT_EXPECT_PTR_EQ(test, ml_inflight_take(t), e);
 	KUNIT_EXPECT_PTR_EQ(test, ml_inflight_find(t, e->cookie), e);
 }
 
@@ -135,8 +148,8 @@ static void inflight_deadline_answered(struct kunit *test)
 		e->wait = i % 2 ? ML_INFLIGHT_REFUSED : ML_INFLIGHT_ANSWERED;
 	}
 	for (int i = 0; i < NR_ENTRIES; i++) {
-		KUNIT_EXPECT_NULL(test, ml_inflight_take(t, DEADLINE + 1,
-							 &evicted));
+		KUNIT_EXPECT_FALSE(test, ml_inflight_make_room(t, DEADLINE + 1,
+							       &evicted));
 		KUNIT_EXPECT_EQ(test, evicted, -1);
 	}
 }
@@ -144,34 +157,34 @@ static void inflight_deadline_answered(struct kunit *test)
 static void inflight_full(struct kunit *test)
 {
 	struct ml_inflight *t = test->priv;
+	struct ml_inflight_entry *hole;
 	s32 evicted;
+	u64 first;
 
 	for (int i = 0; i < NR_ENTRIES; i++)
 		KUNIT_ASSERT_NOT_NULL(test, take(t, 0));
-	t->entry[ML_INFLIGHT_PROBES + 1].cookie = 0;
-	KUNIT_EXPECT_EQ(test, t->next, NR_ENTRIES);
+	hole = ahead(t, ML_INFLIGHT_PROBES + 1);
+	hole->cookie = 0;
+	first = t->next;
 	/* Looks at the first eight only, and at the next eight after that. */
 	KUNIT_EXPECT_NULL(test, take(t, 0));
-	KUNIT_EXPECT_EQ(test, t->next, NR_ENTRIES + ML_INFLIGHT_PROBES);
-	KUNIT_EXPECT_PTR_EQ(test, take(t, 0),
-			    &t->entry[ML_INFLIGHT_PROBES + 1]);
-	KUNIT_EXPECT_NULL(test, ml_inflight_take(t, 0, &evicted));
+	KUNIT_EXPECT_EQ(test, t->next, first + ML_INFLIGHT_PROBES);
+	KUNIT_EXPECT_PTR_EQ(test, take(t, 0), hole);
+	KUNIT_EXPECT_FALSE(test, ml_inflight_make_room(t, 0, &evicted));
 	KUNIT_EXPECT_EQ(test, evicted, -1);
 }
 
-static void inflight_sequence_wraps(struct kunit *test)
+/* Two tables that a client may report to in turn have no cookie in common. */
+static void inflight_another(struct kunit *test)
 {
-	struct ml_inflight *t = test->priv;
-	struct ml_inflight_entry *e;
+	struct ml_inflight *t = test->priv, other;
+	u64 apart;
 
-	t->seq = U32_MAX - 1;
-	t->next = U32_MAX;
-	e = take(t, 0);
-	KUNIT_ASSERT_PTR_EQ(test, e, &t->entry[NR_ENTRIES - 1]);
-	KUNIT_EXPECT_EQ(test, (u32)e->cookie, U32_MAX);
-	e = take(t, 0);
-	KUNIT_ASSERT_PTR_EQ(test, e, &t->entry[0]);
-	KUNIT_EXPECT_EQ(test, (u32)e->cookie, 1);
+	KUNIT_ASSERT_EQ(test, ml_inflight_init(&other, QUEUE, NR_ENTRIES), 0);
+	ml_inflight_destroy(&other);
+	KUNIT_EXPECT_EQ(test, other.next >> 48, (u64)QUEUE);
+	apart = max(t->next, other.next) - min(t->next, other.next);
+	KUNIT_EXPECT_GT(test, apart, 1ULL << 20);
 }
 
 static struct kunit_case inflight_cases[] = {
@@ -181,7 +194,7 @@ static struct kunit_case inflight_cases[] = {
 	KUNIT_CASE(inflight_deadline),
 	KUNIT_CASE(inflight_deadline_answered),
 	KUNIT_CASE(inflight_full),
-	KUNIT_CASE(inflight_sequence_wraps),
+	KUNIT_CASE(inflight_another),
 	{}
 };
 

@@ -35,6 +35,7 @@ typedef void *fl_owner_t;
 #define ____cacheline_aligned_in_smp __attribute__((aligned(64)))
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
+#define noinline	__attribute__((noinline))
 #define fallthrough	__attribute__((fallthrough))
 #define BUILD_BUG_ON(c)	_Static_assert(!(c), #c)
 #define EXPORT_SYMBOL_GPL(s)	extern typeof(s) s
@@ -170,9 +171,9 @@ static inline u64 local_clock(void)
 	return (unsigned __int128)__rdtsc() * bench_mult >> bench_shift;
 }
 
-static inline u32 get_random_u32(void)
+static inline u64 get_random_u64(void)
 {
-	return random();
+	return (u64)random() << 33 ^ random();
 }
 
 static inline u64 ktime_get_mono_fast_ns(void)
