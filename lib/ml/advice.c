@@ -15,7 +15,7 @@
  */
 struct ml_advice *ml_advice_alloc(u32 nr)
 {
-	struct ml_advice *a = kvzalloc(struct_size(a, word, nr), GFP_KERNEL);
+	struct ml_advice *a = kvzalloc(struct_size(a, object, nr), GFP_KERNEL);
 
 	if (a)
 		a->nr = nr;
@@ -42,11 +42,8 @@ void ml_advice_free(struct ml_advice *a)
  */
 void ml_advice_renew(struct ml_advice *a, u32 obj)
 {
-	s64 old = atomic64_read(&a->word[obj]);
-
-	while (!atomic64_try_cmpxchg(&a->word[obj], &old,
-				     (u64)(u16)(ml_advice_word_gen(old) + 1) << ML_ADVICE_GEN))
-		;
+	atomic_inc(&a->object[obj].gen);
+	atomic64_set(&a->object[obj].word, 0);
 }
 
 /**
@@ -71,11 +68,10 @@ void ml_advice_drop_all(struct ml_advice *a)
 void ml_advice_expire(struct ml_advice *a, u32 now)
 {
 	for (u32 obj = 0; obj < a->nr; obj++) {
-		s64 old = atomic64_read(&a->word[obj]);
+		s64 old = atomic64_read(&a->object[obj].word);
 
 		/* Losing the race means that there is new advice. */
 		if ((old & ML_ADVICE_VALID) && ml_advice_word_expired(old, now))
-			atomic64_try_cmpxchg(&a->word[obj], &old,
-					     (u64)ml_advice_word_gen(old) << ML_ADVICE_GEN);
+			atomic64_cmpxchg(&a->object[obj].word, old, 0);
 	}
 }

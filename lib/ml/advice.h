@@ -2,18 +2,21 @@
 /*
  * Advice: the last valid decision for each object of a proxy.
  *
- * One 64-bit word per object, changed by cmpxchg from any context and read with
- * one load; there is no lock.
+ * One 64-bit word per object, stored and loaded as a whole from any context; there
+ * is no lock, and no atomic operation on the path of a decision.
  *
  *	63      48 47          24  23   22           0
  *	+---------+--------------+-----+--------------+
  *	|   gen   |    expiry    |valid|    value     |
  *	+---------+--------------+-----+--------------+
  *
- * gen changes when the index is given to another object or all advice is
- * dropped, so that a decision for what was there before does not match. expiry
- * is in jiffies modulo 2^24, compared on read. Since that wraps (after 4.6 hours
- * at HZ=1000), somebody has to call ml_advice_expire() at least every hour.
+ * The object's generation is beside the word. It changes when the index is given
+ * to another object or all advice is dropped, so that a decision for what was
+ * there before does not match: neither when it is stored, nor, if it was about to
+ * be stored just then, when it is read. Each change also clears the word, so
+ * nothing is left when the 16 bits wrap. expiry is in jiffies modulo 2^24, compared
+ * on read. Since that wraps (after 4.6 hours at HZ=1000), somebody has to call
+ * ml_advice_expire() at least every hour.
  */
 #ifndef _ML_ADVICE_H
 #define _ML_ADVICE_H
@@ -25,13 +28,23 @@
 #include <linux/types.h>
 
 /**
+ * struct ml_advice_object - advice for an object
+ * @word: see above
+ * @gen: the object's generation, of which the word has the lower 16 bits
+ */
+struct ml_advice_object {
+	atomic64_t word;
+	atomic_t gen;
+};
+
+/**
  * struct ml_advice - advice of a proxy
  * @nr: number of objects
- * @word: one for each
+ * @object: the objects
  */
 struct ml_advice {
 	u32 nr;
-	atomic64_t word[] __counted_by(nr);
+	struct ml_advice_object object[] __counted_by(nr);
 };
 
 #define ML_ADVICE_VALUE		GENMASK_ULL(ML_ADVICE_VALUE_BITS - 1, 0)
@@ -69,7 +82,7 @@ void ml_advice_expire(struct ml_advice *a, u32 now);
  */
 static inline u16 ml_advice_gen(const struct ml_advice *a, u32 obj)
 {
-	return ml_advice_word_gen(atomic64_read(&a->word[obj]));
+	return atomic_read(&a->object[obj].gen);
 }
 
 /**
@@ -88,14 +101,13 @@ static inline bool ml_advice_set(struct ml_advice *a, u32 obj, u16 gen,
 				 u32 value, u32 now, u32 ttl)
 {
 	u64 expiry = (now + ttl) & ML_ADVICE_TIME;
-	u64 new = (u64)gen << ML_ADVICE_GEN | expiry << ML_ADVICE_EXPIRY |
-		  ML_ADVICE_VALID | (value & ML_ADVICE_VALUE);
-	s64 old = atomic64_read(&a->word[obj]);
 
-	do {
-		if (ml_advice_word_gen(old) != gen)
-			return false;
-	} while (!atomic64_try_cmpxchg(&a->word[obj], &old, new));
+	if (ml_advice_gen(a, obj) != gen)
+		return false;
+	/* If it changes now, the reader refuses the word. */
+	atomic64_set(&a->object[obj].word,
+		     (u64)gen << ML_ADVICE_GEN | expiry << ML_ADVICE_EXPIRY |
+		     ML_ADVICE_VALID | (value & ML_ADVICE_VALUE));
 	return true;
 }
 
@@ -112,9 +124,10 @@ static inline bool ml_advice_set(struct ml_advice *a, u32 obj, u16 gen,
 static inline int ml_advice_get(const struct ml_advice *a, u32 obj, u32 now,
 				u32 *value)
 {
-	u64 word = atomic64_read(&a->word[obj]);
+	u64 word = atomic64_read(&a->object[obj].word);
 
-	if (!(word & ML_ADVICE_VALID))
+	if (!(word & ML_ADVICE_VALID) ||
+	    ml_advice_word_gen(word) != ml_advice_gen(a, obj))
 		return -ENODATA;
 	if (ml_advice_word_expired(word, now))
 		return -ESTALE;

@@ -65,20 +65,25 @@ static void advice_stale_generation(struct kunit *test)
 	struct ml_advice *a = test->priv;
 	u16 gen = ml_advice_gen(a, 0);
 	u32 value;
+	s64 word;
 
 	KUNIT_EXPECT_TRUE(test, ml_advice_set(a, 0, gen, 5, 0, TTL));
+	word = atomic64_read(&a->object[0].word);
 	ml_advice_renew(a, 0);
 	KUNIT_EXPECT_NE(test, ml_advice_gen(a, 0), gen);
 	KUNIT_EXPECT_EQ(test, ml_advice_gen(a, 1), gen);
 	KUNIT_EXPECT_EQ(test, ml_advice_get(a, 0, 0, &value), -ENODATA);
 	KUNIT_EXPECT_FALSE(test, ml_advice_set(a, 0, gen, 6, 0, TTL));
 	KUNIT_EXPECT_EQ(test, ml_advice_get(a, 0, 0, &value), -ENODATA);
+	/* The generation changed between the check and the store. */
+	atomic64_set(&a->object[0].word, word);
+	KUNIT_EXPECT_EQ(test, ml_advice_get(a, 0, 0, &value), -ENODATA);
 	KUNIT_EXPECT_TRUE(test, ml_advice_set(a, 0, ml_advice_gen(a, 0), 7, 0,
 					      TTL));
 	KUNIT_EXPECT_EQ(test, ml_advice_get(a, 0, 0, &value), 0);
 	KUNIT_EXPECT_EQ(test, value, 7);
 
-	/* The generation wraps within its 16 bits. */
+	/* No word is left when the generation wraps within its 16 bits. */
 	gen = ml_advice_gen(a, 0);
 	for (u32 i = 0; i < 0xffff; i++)
 		ml_advice_renew(a, 0);

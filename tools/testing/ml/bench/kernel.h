@@ -73,9 +73,13 @@ typedef void *fl_owner_t;
 typedef struct { s64 counter; } atomic64_t;
 typedef struct { int refs; } refcount_t;
 #define atomic64_read(v)	READ_ONCE((v)->counter)
-#define atomic64_try_cmpxchg(v, old, new) \
-	__atomic_compare_exchange_n(&(v)->counter, old, (s64)(new), false, \
-				    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
+#define atomic64_set(v, new)	WRITE_ONCE((v)->counter, new)
+#define atomic64_cmpxchg(v, old, new) ({ s64 _old = (old);		\
+	__atomic_compare_exchange_n(&(v)->counter, &_old, (s64)(new), false, \
+				    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED); _old; })
+typedef struct { int counter; } atomic_t;
+#define atomic_read(v)		READ_ONCE((v)->counter)
+#define atomic_inc(v)		__atomic_fetch_add(&(v)->counter, 1, __ATOMIC_RELAXED)
 #define refcount_inc_not_zero(r)	((r)->refs++, true)
 #define data_race(x)	(x)
 
