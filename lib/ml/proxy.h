@@ -142,15 +142,13 @@ static inline bool ml_proxy_charge(struct ml_proxy_core *core)
 static inline bool ml_mode_applies(const struct ml_proxy_core *core, u32 flags,
 				   u64 cookie)
 {
-	switch (READ_ONCE(core->mode)) {
-	case ML_LIB_MODE_RECOMMENDATION:
+	u32 mode = READ_ONCE(core->mode);
+
+	if (likely(mode == ML_LIB_MODE_RECOMMENDATION))
 		return true;
-	case ML_LIB_MODE_LEARNING:
-		return (flags & ML_LIB_DECISION_EXPLORE) &&
-		       hash_64(cookie, 32) % 1000 < READ_ONCE(core->explore);
-	default:
-		return false;
-	}
+	return mode == ML_LIB_MODE_LEARNING &&
+	       (flags & ML_LIB_DECISION_EXPLORE) &&
+	       hash_64(cookie, 32) % 1000 < READ_ONCE(core->explore);
 }
 
 #endif /* _ML_PROXY_H */

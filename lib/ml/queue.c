@@ -139,7 +139,7 @@ static void decide(struct ml_queue *q, const struct ml_lib_decision *d, u64 now)
 	u32 obj, value = 0;
 	u64 ns;
 
-	if (!e || ml_inflight_settled(e)) {
+	if (unlikely(!e || ml_inflight_settled(e))) {
 		q->unmatched++;
 		return;
 	}
@@ -148,7 +148,7 @@ static void decide(struct ml_queue *q, const struct ml_lib_decision *d, u64 now)
 	ns = elapsed(now, e->time_ns);
 	verdict = judge(core, e, d, now, &value);
 	ml_count(core, verdict);
-	if (verdict == ML_LIB_CNT_DECIDE) {
+	if (likely(verdict == ML_LIB_CNT_DECIDE)) {
 		this_cpu_inc(core->cpu->latency[min(ilog2(ns),
 						    ML_LIB_NR_BUCKETS - 1)]);
 		if (!ml_mode_applies(core, d->flags, d->cookie)) {
@@ -157,7 +157,7 @@ static void decide(struct ml_queue *q, const struct ml_lib_decision *d, u64 now)
 		}
 	}
 
-	if (e->wait == ML_INFLIGHT_WAITING) {
+	if (unlikely(e->wait == ML_INFLIGHT_WAITING)) {
 		/* The waiter frees the entry. */
 		e->value = value;
 		e->wait = verdict == ML_LIB_CNT_DECIDE ? ML_INFLIGHT_ANSWERED :
@@ -176,29 +176,33 @@ static void decide(struct ml_queue *q, const struct ml_lib_decision *d, u64 now)
 }
 
 /*
- * Take decisions from the ring. Returns how many there were. All are copied before
- * the first is looked at: the lines come from another CPU, and the processor
- * fetches one while it waits for the next only as long as no atomic operation is
- * in its way.
+ * Take decisions in. All are copied before the first is looked at: their lines come
+ * from another CPU, and so they come side by side.
  */
-static u32 drain(struct ml_queue *q, u64 now)
+static noinline u32 take_in(struct ml_queue *q, u64 now)
 {
-	u32 n, most = min(ML_DRAIN_BATCH, q->dec.mask + 1);
+	/* A copy, so that stores do not have it loaded again. */
+	const struct ml_ring_cons dec = q->dec;
+	u32 n, most = min(ML_DRAIN_BATCH, dec.mask + 1);
 	const void *slot;
 
-	lockdep_assert_held(&q->lock);
 	for (n = 0; n < most; n++) {
-		slot = ml_ring_cons_peek(&q->dec, n);
+		slot = ml_ring_cons_peek(&dec, n);
 		if (!slot)
 			break;
 		copy_decision(&q->batch[n], slot);
 	}
-	if (!n)
-		return 0;
 	ml_ring_cons_release(&q->dec, n);
 	for (u32 i = 0; i < n; i++)
 		decide(q, &q->batch[i], now);
 	return n;
+}
+
+/* Take decisions from the ring. Returns how many there were; mostly there are none. */
+static inline u32 drain(struct ml_queue *q, u64 now)
+{
+	lockdep_assert_held(&q->lock);
+	return ml_ring_cons_peek(&q->dec, 0) ? take_in(q, now) : 0;
 }
 
 /*
@@ -220,20 +224,20 @@ static void wake(struct ml_queue *q)
  * Get a slot and fill all of its header but the cookie. Inline, because a third
  * of its instructions would be the call.
  */
-static __always_inline struct ml_lib_request *
+static __always_inline bool
 reserve(struct ml_queue *q, struct ml_proxy_core *core, u8 type, u32 bytes,
-	u64 id, u64 now)
+	u64 id, u64 now, struct ml_lib_request **slot)
 {
 	struct ml_lib_request *r;
 	enum ml_lib_counter why;
-	void *slot;
+	void *next;
 	int err;
 
-	if (READ_ONCE(q->session->state) != ML_LIB_SESSION_RUNNING) {
+	if (unlikely(READ_ONCE(q->session->state) != ML_LIB_SESSION_RUNNING)) {
 		why = ML_LIB_CNT_NO_AGENT;
 		goto drop;
 	}
-	err = ml_ring_prod_next(&q->req, &slot);
+	err = ml_ring_prod_next(&q->req, &next);
 	if (err) {
 		why = ML_LIB_CNT_RING_FULL;
 		if (err == -EPROTO) {
@@ -247,16 +251,17 @@ reserve(struct ml_queue *q, struct ml_proxy_core *core, u8 type, u32 bytes,
 		why = ML_LIB_CNT_BUDGET;
 		goto drop;
 	}
-	r = slot;
+	r = next;
+	*slot = r;
 	r->proxy = core->id;
 	r->type = type;
 	r->words = bytes / 8;
 	r->time_ns = monotonic(q, now);
 	r->object = id;
-	return r;
+	return true;
 drop:
 	ml_drop(core, why);
-	return NULL;
+	return false;
 }
 
 /* Find an in-flight entry where the next one is in use. */
@@ -303,8 +308,7 @@ u64 ml_queue_submit(struct ml_queue *q, struct ml_proxy_core *core, u32 obj,
 	/* Where there are more than a batch, the next submission looks again. */
 	if (now - q->looked_ns >= LOOK_NS && drain(q, now) < ML_DRAIN_BATCH)
 		q->looked_ns = now;
-	r = reserve(q, core, ML_LIB_RECORD_REQUEST, bytes, id, now);
-	if (!r)
+	if (!reserve(q, core, ML_LIB_RECORD_REQUEST, bytes, id, now, &r))
 		goto out;
 	if (unlikely(!ml_inflight_has_room(&q->inflight)) && !make_room(q, now)) {
 		ml_drop(core, ML_LIB_CNT_INFLIGHT_FULL);
@@ -350,11 +354,13 @@ bool ml_queue_report(struct ml_queue *q, struct ml_proxy_core *core, u64 cookie,
 {
 	struct ml_lib_request *r;
 	unsigned long flags;
+	bool room;
 
 	BUILD_BUG_ON(sizeof(*fb) % 8);
 	raw_spin_lock_irqsave(&q->lock, flags);
-	r = reserve(q, core, ML_LIB_RECORD_FEEDBACK, sizeof(*fb), id, local_clock());
-	if (r) {
+	room = reserve(q, core, ML_LIB_RECORD_FEEDBACK, sizeof(*fb), id,
+		       local_clock(), &r);
+	if (room) {
 		r->cookie = cookie;
 		memcpy(r->payload, fb, sizeof(*fb));
 		ml_ring_prod_publish(&q->req, r);
@@ -362,7 +368,7 @@ bool ml_queue_report(struct ml_queue *q, struct ml_proxy_core *core, u64 cookie,
 		wake(q);
 	}
 	raw_spin_unlock_irqrestore(&q->lock, flags);
-	return r;
+	return room;
 }
 
 /**
