@@ -16,7 +16,8 @@
 #define BATCH	32
 #define PAYLOAD	64
 
-static u64 features[BATCH][PAYLOAD / 8], cookie[BATCH];
+static u64 features[BATCH][PAYLOAD / 8];
+static struct ml_lib_decision decision[BATCH];
 static struct mlagent_queue queue;
 static struct mlagent agent = { .nr_queues = 1, .queue = &queue };
 
@@ -27,23 +28,24 @@ static __attribute__((noinline)) void op_submit(struct kside *k, u64 n)
 
 static __attribute__((noinline)) u32 op_gather(void)
 {
-	const struct ml_lib_request *req;
-	u32 n;
+	const struct ml_lib_request *req[BATCH];
+	u32 nr = mlagent_peek_batch(&agent, 0, req, BATCH);
 
-	for (n = 0; n < BATCH && (req = mlagent_peek(&agent, 0, n)); n++) {
-		cookie[n] = req->cookie;
-		memcpy(features[n], req->payload, PAYLOAD);
+	for (u32 n = 0; n < nr; n++) {
+		decision[n].cookie = req[n]->cookie;
+		memcpy(features[n], req[n]->payload, PAYLOAD);
 	}
-	mlagent_release(&agent, 0, n);
-	return n;
+	mlagent_release(&agent, 0, nr);
+	return nr;
 }
 
 static __attribute__((noinline)) void op_decide(u32 nr)
 {
-	static const s32 out[2] = { 1, 2 };
-
-	for (u32 n = 0; n < nr; n++)
-		mlagent_decide(&agent, 0, cookie[n], 0, out, 2);
+	for (u32 n = 0; n < nr; n++) {
+		decision[n].out[0] = 1;
+		decision[n].out[1] = 2;
+	}
+	mlagent_decide_batch(&agent, 0, decision, nr);
 }
 
 static __attribute__((noinline)) u32 op_drain(struct kside *k)

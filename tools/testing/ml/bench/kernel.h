@@ -143,9 +143,10 @@ struct mutex { int unused; };
 #define BENCH_CPUS	64
 #define BENCH_PERCPU	4096
 extern __thread u32 bench_cpu;
+extern __thread size_t bench_percpu;	/* bench_cpu * BENCH_PERCPU */
 #define raw_smp_processor_id()	bench_cpu
 #define per_cpu_ptr(p, cpu)	((typeof(p))((char *)(p) + (size_t)(cpu) * BENCH_PERCPU))
-#define this_cpu_ptr(p)		per_cpu_ptr(p, bench_cpu)
+#define this_cpu_ptr(p)		((typeof(p))((char *)(p) + bench_percpu))
 #define this_cpu_inc(x)		((void)(*this_cpu_ptr(&(x)) += 1))
 #define alloc_percpu(t)		((t *)bench_zalloc(BENCH_CPUS * BENCH_PERCPU))
 #define free_percpu(p)		free(p)

@@ -15,6 +15,7 @@
 #define PAGE_ALIGN(n)	(((n) + 4095) & ~4095UL)
 
 __thread u32 bench_cpu;
+__thread size_t bench_percpu;
 unsigned long jiffies = 1;
 
 struct kside {
@@ -164,6 +165,7 @@ void kside_on_sleep(struct kside *k, void (*wake_fn)(void *arg),
 void kside_cpu(u32 cpu)
 {
 	bench_cpu = cpu;
+	bench_percpu = (size_t)cpu * BENCH_PERCPU;
 }
 
 bool kside_submit(struct kside *k, u64 n, const void *features)

@@ -99,26 +99,25 @@ static int ring_open(void)
 	return 0;
 }
 
-/* Answer what is there, at most @room. */
+/* Answer what is there, at most @room, as ml-agent does it. */
 static u32 ring_step(u32 room)
 {
-	const struct ml_lib_request *r;
-	u32 n = 0;
+	const struct ml_lib_request *req[MAX_DEPTH];
+	struct ml_lib_decision dec[MAX_DEPTH];
+	u32 nr = mlagent_peek_batch(ml, 0, req, room);
+	int n;
 
-	while (n < room) {
-		int32_t out;
-
-		r = mlagent_peek(ml, 0, n);
-		if (!r)
-			break;
-		out = ml_bench_rule((const __u64 *)r->payload);
-		if (mlagent_decide(ml, 0, r->cookie, 0, &out, 1))
-			break;
-		n++;
-	}
-	if (n)
+	if (!nr)
+		return 0;
+	for (u32 i = 0; i < nr; i++)
+		dec[i] = (struct ml_lib_decision) {
+			.cookie = req[i]->cookie,
+			.out = { ml_bench_rule((const __u64 *)req[i]->payload) },
+		};
+	n = mlagent_decide_batch(ml, 0, dec, nr);
+	if (n > 0)
 		mlagent_release(ml, 0, n);
-	return n;
+	return n > 0 ? n : 0;
 }
 
 static void ring_serve(u32 mode, u32 depth)
