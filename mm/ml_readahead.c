@@ -774,23 +774,13 @@ static int ml_ra_victim(struct ml_ra_table *t, u32 set, u32 now)
 	return victim;
 }
 
-/*
- * Begin an entry for a file: in @slot, where one of its own has outlived itself,
- * or wherever there is room if @slot is -1. Under the lock. Returns its slot, or
- * -1 if all that the file can have are in use.
- */
-static noinline int ml_ra_new(struct ml_ra_table *t, u32 set,
-			      const struct file_ra_state *ra, int slot, u32 now)
+/* Begin an entry for a file, in place of what was there. Under the lock. */
+static noinline void ml_ra_new(struct ml_ra_table *t, u32 set,
+			       const struct file_ra_state *ra, int slot,
+			       bool raised, u32 now)
 {
-	bool raised = slot >= 0 && READ_ONCE(t->entry[slot].raised);
-	struct ml_ra_entry *e;
+	struct ml_ra_entry *e = &t->entry[slot];
 
-	if (slot < 0)
-		slot = ml_ra_victim(t, set, now);
-	if (slot < 0)
-		return slot;
-
-	e = &t->entry[slot];
 	WRITE_ONCE(t->key[set][slot % WAYS], 0);
 	ml_advice_reset(&ml_ra_proxy, slot);
 	memset(e, 0, sizeof(*e));
@@ -802,18 +792,30 @@ static noinline int ml_ra_new(struct ml_ra_table *t, u32 set,
 	e->last = now - PAUSE;
 	/* Pairs with the acquire in ml_ra_find(). */
 	smp_store_release(&t->key[set][slot % WAYS], (unsigned long)ra);
-	return slot;
 }
 
-/* Find the entry of a file, or begin one. Under the lock. A slot or -1. */
+/*
+ * Find the entry of a file, or begin one. Under the lock. Returns its slot, or -1
+ * if all that the file can have are in use.
+ */
 static int ml_ra_get(struct ml_ra_table *t, u32 set,
 		     const struct file_ra_state *ra, u32 now)
 {
 	int slot = ml_ra_find(t, set, ra);
+	bool raised = false;
 
-	if (slot >= 0 && now - t->entry[slot].last < ENTRY_LIFE)
-		return slot;
-	return ml_ra_new(t, set, ra, slot, now);
+	if (slot >= 0) {
+		if (now - t->entry[slot].last < ENTRY_LIFE)
+			return slot;
+		/* One of its own that has outlived itself. */
+		raised = READ_ONCE(t->entry[slot].raised);
+	} else {
+		slot = ml_ra_victim(t, set, now);
+		if (slot < 0)
+			return slot;
+	}
+	ml_ra_new(t, set, ra, slot, raised, now);
+	return slot;
 }
 
 static bool ml_ra_over(const struct ml_ra_entry *e)
