@@ -42,7 +42,11 @@ void ml_advice_free(struct ml_advice *a)
  */
 void ml_advice_renew(struct ml_advice *a, u32 obj)
 {
-	atomic_inc(&a->object[obj].gen);
+	/*
+	 * After what the caller changed, the mode for instance: a request of the
+	 * new generation is decided by that.
+	 */
+	atomic_fetch_inc_release(&a->object[obj].gen);
 	atomic64_set(&a->object[obj].word, 0);
 }
 

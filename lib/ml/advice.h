@@ -2,8 +2,8 @@
 /*
  * Advice: the last valid decision for each object of a proxy.
  *
- * One 64-bit word per object, stored and loaded as a whole from any context; there
- * is no lock, and no atomic operation on the path of a decision.
+ * One 64-bit word per object, stored and loaded as a whole from any context. There
+ * is no lock, and where words have 64 bits no read-modify-write for a decision.
  *
  *	63      48 47          24  23   22           0
  *	+---------+--------------+-----+--------------+
@@ -104,7 +104,10 @@ static inline bool ml_advice_set(struct ml_advice *a, u32 obj, u16 gen,
 
 	if (ml_advice_gen(a, obj) != gen)
 		return false;
-	/* If it changes now, the reader refuses the word. */
+	/*
+	 * If it changes now, the reader refuses the word. Should that take the
+	 * place of a valid one, there is no advice until the next decision.
+	 */
 	atomic64_set(&a->object[obj].word,
 		     (u64)gen << ML_ADVICE_GEN | expiry << ML_ADVICE_EXPIRY |
 		     ML_ADVICE_VALID | (value & ML_ADVICE_VALUE));

@@ -47,7 +47,7 @@ struct ml_proxy_cpu {
  * @packing: of its outputs
  * @feature_bytes: of its features
  * @nr_objects: how many it has; @advice has it, too, beside words that change
- * @advice: one word for each object
+ * @advice: for each object
  * @cpu: counters and budget
  * @attached: session whose agent serves it, running or not
  * @slot: index in that session

@@ -79,7 +79,7 @@ typedef struct { int refs; } refcount_t;
 				    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED); _old; })
 typedef struct { int counter; } atomic_t;
 #define atomic_read(v)		READ_ONCE((v)->counter)
-#define atomic_inc(v)		__atomic_fetch_add(&(v)->counter, 1, __ATOMIC_RELAXED)
+#define atomic_fetch_inc_release(v) __atomic_fetch_add(&(v)->counter, 1, __ATOMIC_RELEASE)
 #define refcount_inc_not_zero(r)	((r)->refs++, true)
 #define data_race(x)	(x)
 
