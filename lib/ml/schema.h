@@ -59,7 +59,9 @@ static inline bool ml_schema_pack(const struct ml_packing *p, const s32 *out,
 static inline void ml_schema_unpack(const struct ml_packing *p, u32 value,
 				    s32 *out)
 {
-	for (u32 i = 0; i < p->nr; i++)
+	u32 nr = p->nr;		/* or it is loaded again after each store */
+
+	for (u32 i = 0; i < nr; i++)
 		out[i] = p->out[i].min + ((value >> p->out[i].shift) &
 					  p->out[i].mask);
 }

@@ -64,7 +64,7 @@ typedef void *fl_owner_t;
 #define array_index_nospec(i, n) ({ u64 _i = (i), _m;			\
 	asm volatile("cmp %1,%2; sbb %0,%0" : "=r" (_m) : "g" ((u64)(n)), "r" (_i) : "cc"); \
 	(typeof(i))(_i & _m); })
-#define ilog2(n)	(63 - __builtin_clzll(n))
+#define ilog2(n)	(63 ^ __builtin_clzll(n))
 #define fls64(n)	((n) ? 64 - __builtin_clzll(n) : 0)
 #define hash_64(v, bits) ((u32)((v) * 0x61C8864680B583EBull >> (64 - (bits))))
 #define cpu_to_le64(x)	(x)
