@@ -68,10 +68,11 @@
 
 /*
  * How many slots ahead a producer asks for the cache lines that it is going to
- * write. They are with the consumer; further ahead its prefetcher would take
- * them back.
+ * write. They are with the consumer. Where caches are far apart, fewer would come
+ * too late, and the lock of the next submission waits for them; where they are
+ * near, the consumer's prefetcher takes back what was asked for much earlier.
  */
-#define ML_RING_AHEAD	2
+#define ML_RING_AHEAD	4
 #define ML_RING_LINE	64	/* bytes; where lines are longer, one is asked for twice */
 
 /**
