@@ -256,7 +256,7 @@ static const struct ops ml_report_ops = {
 
 static const struct ops ml_lib_sleep = {
 	.name = "ml_lib-sleep", .sleeps = true, .rtt_only = true,
-	.note = "ml_lib-sleep: the agent sleeps in poll() and is woken for each request",
+	.note = "ml_lib-sleep: the agent sleeps in poll() and is woken, unless the next request is there before",
 	.open = ml_sleep_open, .close = ml_close,
 	.put = ml_put, .take = ml_take, .reply = ml_reply, .fetch = ml_fetch,
 };
