@@ -94,6 +94,7 @@ bool ml_inflight_make_room(struct ml_inflight *t, u64 now, s32 *evicted);
  * ml_inflight_make_room().
  *
  * Context: Any, under the queue's lock.
+ * Return: true if ml_inflight_take() can take it.
  */
 static inline bool ml_inflight_has_room(const struct ml_inflight *t)
 {

@@ -192,6 +192,7 @@ static noinline u32 take_in(struct ml_queue *q, u64 now)
 			break;
 		copy_decision(&q->batch[n], slot);
 	}
+	/* None, if the agent has taken back what drain() saw: nothing happens. */
 	ml_ring_cons_release(&q->dec, n);
 	for (u32 i = 0; i < n; i++)
 		decide(q, &q->batch[i], now);
